@@ -1,0 +1,309 @@
+"""The port to a chat platform, and what flows through it: places, references, what people did, what they asked.
+
+An adapter knows this file and its own SDK. The contract is in the docstring of `Chat`; `tests/test_chat_contract.py` runs
+every clause of it against every adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from core.message import Form, Message, Reply
+
+Layout = Literal["card", "thread"]
+Role = Literal["reader", "author", "moderator", "admin"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One channel on one platform, and how this publication speaks there.
+
+    `community` is the guild or workspace. `zone` is an IANA name, `quiet` a pair of local `HH:MM` (from, to),
+    `cap` the most pieces a local day (None: no cap), `filter` a `core.filters` expression ("" takes all).
+    """
+
+    id: int
+    platform: str
+    channel: str
+    name: str = ""
+    community: str = ""
+    layout: Layout = "card"
+    language: str = "en"
+    zone: str = "UTC"
+    filter: str = ""
+    quiet: tuple[str, str] | None = None
+    cap: int | None = None
+    paused: str | None = None
+
+    @property
+    def address(self) -> str:
+        """`platform:channel`, as people type it."""
+        return f"{self.platform}:{self.channel}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ref:
+    """Where a leaf stands in a chat. `id` is the message; `also` are other ids that mean it (thread, copies).
+
+    All of them are anchors: ids under which an adapter reports what people do. Opaque to the core.
+    """
+
+    id: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        return (self.id, *self.also)
+
+    def __str__(self) -> str:
+        return " ".join(self.anchors)
+
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        """The reverse of `str()`; ids hold no space."""
+        first, *rest = text.split(" ")
+        return cls(id=first, also=tuple(rest))
+
+
+# --- what a look-up says ---
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    ref: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Surely not there: the whole window was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """Could not look (no permission, archived, an outage). Never leads to a resend."""
+
+    reason: str
+
+
+Lookup = Present | Absent | CannotTell
+
+
+# --- what people did ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An account on one platform. The same human on two platforms is two persons; nobody is matched across."""
+
+    id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reacted:
+    """A reaction put on (`added`) or taken off a message. `at` is the platform's event time.
+
+    `source` tells how: `emoji` under the message, or `button`. `recalled` marks what a sweep found: it only fills gaps.
+    """
+
+    platform: str
+    channel: str
+    anchor: str
+    person: Person
+    emoji: str
+    added: bool
+    at: datetime
+    source: Literal["emoji", "button"] = "emoji"
+    kind: str = "normal"
+    recalled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commented:
+    """A reader's words, new or edited (`edited` set). `anchor` is the id of the comment's own message.
+
+    `thread` is the root it stands under; `reply_to` is the message it explicitly answers, if any; `section` is set when
+    Comment was pressed at one. `text` None: the platform did not give it to us.
+    """
+
+    platform: str
+    channel: str
+    anchor: str
+    person: Person
+    text: str | None
+    at: datetime
+    thread: str | None = None
+    reply_to: str | None = None
+    section: str | None = None
+    edited: datetime | None = None
+    source: Literal["reply", "form", "saved"] = "reply"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """Messages that are gone from a channel: readers' comments are erased here, our posts count as withdrawn there."""
+
+    platform: str
+    channel: str
+    anchors: tuple[str, ...]
+    at: datetime
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """All reactions (or all of one emoji) were removed from a message."""
+
+    platform: str
+    channel: str
+    anchor: str
+    at: datetime
+    emoji: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A channel (or with `community`, every channel of one) is gone for the bot."""
+
+    platform: str
+    at: datetime
+    channel: str | None = None
+    community: str | None = None
+
+
+Heard = Reacted | Commented | Removed | Cleared | Left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What we know of an anchor, for `recall`: newest event time seen and counts by emoji."""
+
+    channel: str
+    ref: Ref
+    since: datetime
+    reactions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """`I read everything of this anchor from `since`: these ids exist, these people react`. Only the core concludes."""
+
+    channel: str
+    anchor: str
+    since: datetime
+    comments: frozenset[str]
+    reactions: frozenset[tuple[str, str]]  # (person id, emoji)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """This anchor could not be read; nothing may be concluded."""
+
+    channel: str
+    anchor: str
+    reason: str
+
+
+# --- who asks, and the two things an adapter is given ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, from where. `roles` are vouched for by the adapter and checked by the desk on every call."""
+
+    platform: str
+    person: Person
+    channel: str | None = None
+    community: str = ""
+    language: str = "en"
+    roles: frozenset[Role] = frozenset({"reader"})
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A completion: `value` is what is sent, `label` what is shown (at most 100 characters)."""
+
+    value: str
+    label: str
+
+
+class Desk(Protocol):
+    """Where questions are answered. Never raises for what a person did wrong: the reply says it (`ok` false)."""
+
+    async def ask(self, caller: Caller, line: str) -> Reply:
+        """A whole line as typed: `/digest topic:OpenAI period:7d`."""
+        ...
+
+    async def call(self, caller: Caller, command: str, options: Mapping[str, str]) -> Reply:
+        """A command with named options, as text. A group's command is `mod retract`."""
+        ...
+
+    async def press(self, caller: Caller, action: str, anchor: str | None) -> Reply | Form:
+        """A button with `Action.id` was pressed on the message `anchor`."""
+        ...
+
+    async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
+        """A form was filled in."""
+        ...
+
+    async def complete(self, caller: Caller, command: str, option: str, text: str) -> Sequence[Choice]:
+        """At most 25 completions for what was typed so far of an option."""
+        ...
+
+
+class Ears(Protocol):
+    """Where an adapter tells what people did. Both forms may be given the same event twice, late, or out of order."""
+
+    def note(self, event: Heard) -> None:
+        """Synchronous and bounded; for platforms without acknowledgement. On overflow the channel is marked for recall."""
+        ...
+
+    async def keep(self, event: Heard) -> None:
+        """Returns after the event is durable; acknowledge to the platform only then."""
+        ...
+
+
+class Chat(Protocol):
+    """One chat platform.
+
+    Contract (every clause is a test in the contract suite):
+
+    1. `send` shows `message` once and returns its Ref. `key` (24 hex digits) rides in the message, so that `find`
+       can tell it again after a crash of either side. Sending the same key again within `resend_within` seconds
+       returns the same Ref and shows nothing new.
+    2. `send(under=ref)` puts the message under that message (thread, reply), in the order of the calls.
+    3. Errors are only those of `core.errors`; anything whose outcome is not sure is `Unknown`.
+    4. `find` says Present only for our own message with that key, Absent only after reading everything since `since`,
+       else CannotTell.
+    5. `edit` replaces all that is shown; it never changes the Ref and pings nobody. A message that is gone is `Gone(what="message")`.
+    6. `delete` of what is gone is fine.
+    7. Text of a message is never markup, mention or link on the platform, whatever it holds.
+    8. What people do under our messages comes to the ears with the anchors of the Ref; our own doings do not.
+    9. `recall` yields what was missed, as events marked `recalled`, and one Window or Unreadable an anchor.
+    """
+
+    name: str
+    resend_within: float
+    """Seconds for which the platform surely recognises a repeated key by itself; 0 if it never does."""
+
+    async def run(self, desk: Desk, ears: Ears) -> None:
+        """Serve until cancelled."""
+        ...
+
+    async def send(self, place: Place, message: Message, key: str, *, under: Ref | None = None) -> Ref: ...
+
+    async def find(self, place: Place, key: str, *, under: Ref | None = None, since: datetime) -> Lookup: ...
+
+    async def edit(self, place: Place, ref: Ref, message: Message) -> None: ...
+
+    async def delete(self, place: Place, ref: Ref) -> None: ...
+
+    def recall(self, known: Iterable[Known]) -> AsyncIterator[Heard | Window | Unreadable]: ...
+
+    def link(self, place: Place, anchor: str) -> str | None:
+        """The address at which a person finds this message; needs no connection."""
+        ...

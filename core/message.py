@@ -1,0 +1,170 @@
+"""What a chat shows, free of any platform: blocks, buttons, forms, replies. Each platform encodes it with one pure function."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.document import Block, Spans, block_from_json, block_to_json, plain, spans_from_json, spans_to_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Small:
+    """A line of small print: date, author, counts."""
+
+    spans: Spans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divider:
+    """A line between two parts of one message."""
+
+
+MessageBlock = Block | Small | Divider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A button. `id` comes back to `Desk.press`; it is versioned, opaque to platforms and at most 100 ASCII characters.
+
+    A button with `url` opens that address instead and is not reported.
+    """
+
+    id: str
+    label: str
+    style: Literal["plain", "primary", "danger"] = "plain"
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What one message shows. `title` names it for notifications, screen readers and lists."""
+
+    title: str
+    blocks: tuple[MessageBlock, ...] = ()
+    actions: tuple[Action, ...] = ()
+    language: str = "en"
+
+    def digest(self) -> str:
+        """16 hex digits that change exactly when what is shown changes."""
+        return hashlib.blake2b(
+            json.dumps(message_to_json(self), ensure_ascii=False).encode(), digest_size=8
+        ).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One input of a form. `limit` in characters; `choices` are (value, label)."""
+
+    key: str
+    label: str
+    kind: Literal["text", "line", "choice"] = "text"
+    required: bool = True
+    value: str = ""
+    limit: int = 3000
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A form that a person fills in; `id` comes back to `Desk.submit`, like an action's."""
+
+    id: str
+    title: str
+    submit: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to one person. `ok` is false for a refusal. `replace`: edit the answer whose button was pressed."""
+
+    message: Message
+    ok: bool = True
+    private: bool = True
+    replace: bool = False
+    links: tuple[str, ...] = field(default=())
+
+
+def to_text(message: Message) -> str:
+    """A message as plain text: what a console, a log and a screen reader get. Links stand behind their words."""
+    lines: list[str] = []
+    for block in message.blocks:
+        match block:
+            case Small():
+                lines.append(_with_links(block.spans))
+            case Divider():
+                lines.append("―――")
+            case _ if hasattr(block, "spans"):
+                lines.append(_with_links(block.spans))
+            case _:
+                lines.append(plain(block))
+    return "\n".join(line for line in lines if line)
+
+
+def _with_links(run: Spans) -> str:
+    out: list[str] = []
+    for position, span in enumerate(run):
+        out.append(f"{span.text}（{span.ruby}）" if span.ruby else span.text)
+        following = run[position + 1].link if position + 1 < len(run) else None
+        if span.link and span.link != following and span.link != span.text:
+            out.append(f" <{span.link}>")
+    return "".join(out)
+
+
+def links_of(message: Message) -> tuple[str, ...]:
+    """Every address that a message points to, in order, each once."""
+    found: dict[str, None] = {}
+
+    def look(blocks: Sequence[Any]) -> None:
+        for block in blocks:
+            for span in getattr(block, "spans", ()):
+                if span.link:
+                    found[span.link] = None
+            look(getattr(block, "blocks", ()))
+            look(getattr(block, "items", ()))
+
+    look(message.blocks)
+    for action in message.actions:
+        if action.url:
+            found[action.url] = None
+    return tuple(found)
+
+
+def message_to_json(message: Message) -> dict[str, Any]:
+    """A message as JSON-ready dict (used for the digest, the playground's memory and the page)."""
+    blocks: list[dict[str, Any]] = []
+    for block in message.blocks:
+        match block:
+            case Small():
+                blocks.append({"kind": "small", "spans": spans_to_json(block.spans)})
+            case Divider():
+                blocks.append({"kind": "divider"})
+            case _:
+                blocks.append(block_to_json(block))
+    actions = [
+        {"id": one.id, "label": one.label, "style": one.style, **({"url": one.url} if one.url else {})}
+        for one in message.actions
+    ]
+    return {"title": message.title, "language": message.language, "blocks": blocks, "actions": actions}
+
+
+def message_from_json(data: dict[str, Any]) -> Message:
+    """The reverse of `message_to_json`."""
+    blocks: list[MessageBlock] = []
+    for one in data["blocks"]:
+        if one["kind"] == "small":
+            blocks.append(Small(spans=spans_from_json(one["spans"])))
+        elif one["kind"] == "divider":
+            blocks.append(Divider())
+        else:
+            blocks.append(block_from_json(one))
+    return Message(
+        title=data["title"],
+        language=data["language"],
+        blocks=tuple(blocks),
+        actions=tuple(Action(**one) for one in data["actions"]),
+    )

@@ -1,0 +1,128 @@
+"""The piece and what it is made of: the records that everything else points to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NewType
+
+from core.document import Block, Cited, Document, List, Paragraph, walk
+
+PieceNumber = NewType("PieceNumber", int)
+"""The small number that people type: `#12`."""
+PieceUid = NewType("PieceUid", str)
+"""12 hex digits made from the source's identity of the item; the same after a restore or on another machine."""
+
+Voice = Literal["remark", "summary", "analysis", "conclusion", "offer"]
+PieceState = Literal["held", "approved", "published", "retracted"]
+TextMode = Literal["full", "excerpt", "link"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A heading with what is under it, down to the next heading.
+
+    `key` is stable across revisions (`core.outline.carry_keys`). `level` 1 is a part's own heading, 2 a sub-heading
+    or label. `heading` is None for text before any heading and for an offer. `blocks` are its own, without children.
+    """
+
+    key: str
+    level: int
+    heading: str | None
+    voice: Voice
+    blocks: tuple[Block, ...] = ()
+
+    @property
+    def paragraphs(self) -> int:
+        """Paragraphs of its own; an offer has none."""
+        return 0 if self.voice == "offer" else sum(isinstance(block, Paragraph) for block in self.blocks)
+
+    @property
+    def items(self) -> int:
+        """List items of its own, nested ones included."""
+        return sum(len(block.items) for block in walk(self.blocks) if isinstance(block, List))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The author's remarks and the sections after them, up to where the author speaks again or the text starts anew."""
+
+    remarks: tuple[Paragraph, ...] = ()
+    sections: tuple[Section, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What was understood of a document (`core.outline.outline`)."""
+
+    title: str | None = None
+    language: str = "en"
+    cited: tuple[Cited, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    def sections(self) -> Iterator[Section]:
+        """Every section in reading order."""
+        for part in self.parts:
+            yield from part.sections
+
+    def remarks(self) -> Iterator[Paragraph]:
+        """Every remark of the author in reading order."""
+        for part in self.parts:
+            yield from part.remarks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An item as a source shows it now, before it is known whether it is new.
+
+    `identities` is the ladder, strongest first: guid, canonical link, title+date; `fingerprint` changes when the
+    shown text changes (title, body; never the date). `document` may be only an excerpt of what `url` holds.
+    """
+
+    identities: tuple[str, ...]
+    title: str
+    url: str | None = None
+    author: str | None = None
+    published: datetime | None = None
+    language: str | None = None
+    tags: tuple[str, ...] = ()
+    document: Document = field(default_factory=Document)
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What pieces are about. `names` by language; `aliases` are other spellings that mean it."""
+
+    id: int
+    key: str
+    names: dict[str, str]
+    aliases: tuple[str, ...] = ()
+
+    def name(self, language: str) -> str:
+        """Its name in a language, or in any other, or its key."""
+        return self.names.get(language) or next(iter(self.names.values()), self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One commentary piece: the canonical record that every posted copy points to."""
+
+    number: PieceNumber
+    uid: PieceUid
+    source: int
+    source_kind: str
+    text_mode: TextMode
+    state: PieceState
+    revision: int
+    title: str
+    url: str | None
+    author: str | None
+    language: str
+    published: datetime
+    embargo: datetime | None
+    outline: Outline
+    topics: tuple[Topic, ...] = ()
+    featured: bool = False
+    note: str = ""
