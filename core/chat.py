@@ -58,12 +58,13 @@ class Ref:
     def anchors(self) -> tuple[str, ...]:
         return (self.id, *self.also)
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """The form in which it is stored; `parse` reads it."""
         return " ".join(self.anchors)
 
     @classmethod
     def parse(cls, text: str) -> Ref:
-        """The reverse of `str()`; ids hold no space."""
+        """The reverse of `text`; ids hold no space."""
         first, *rest = text.split(" ")
         return cls(id=first, also=tuple(rest))
 
@@ -289,6 +290,8 @@ class Chat(Protocol):
     name: str
     resend_within: float
     """Seconds for which the platform surely recognises a repeated key by itself; 0 if it never does."""
+    text_limit: int
+    """UTF-16 units of text that one message surely holds."""
 
     async def run(self, desk: Desk, ears: Ears) -> None:
         """Serve until cancelled."""

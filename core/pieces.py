@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 
-from core.document import Block, Cited, Document, List, Paragraph, walk
+from core.document import (
+    Block,
+    Cited,
+    Document,
+    List,
+    Paragraph,
+    blocks_from_json,
+    blocks_to_json,
+    spans_from_json,
+    spans_to_json,
+    walk,
+)
 
 PieceNumber = NewType("PieceNumber", int)
 """The small number that people type: `#12`."""
@@ -85,6 +96,7 @@ class Found:
     url: str | None = None
     author: str | None = None
     published: datetime | None = None
+    embargo: datetime | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()
     document: Document = field(default_factory=Document)
@@ -126,3 +138,56 @@ class Piece:
     topics: tuple[Topic, ...] = ()
     featured: bool = False
     note: str = ""
+
+
+# --- JSON: the form in which an outline is stored beside its piece. ---
+
+
+def outline_to_json(outline: Outline) -> dict[str, Any]:
+    """An outline with all its text as JSON-ready dict."""
+    return {
+        "title": outline.title,
+        "language": outline.language,
+        "cited": [{"title": one.title, "url": one.url} for one in outline.cited],
+        "parts": [
+            {
+                "remarks": [spans_to_json(remark.spans) for remark in part.remarks],
+                "sections": [
+                    {
+                        "key": section.key,
+                        "level": section.level,
+                        "heading": section.heading,
+                        "voice": section.voice,
+                        "blocks": blocks_to_json(section.blocks),
+                    }
+                    for section in part.sections
+                ],
+            }
+            for part in outline.parts
+        ],
+    }
+
+
+def outline_from_json(data: dict[str, Any]) -> Outline:
+    """The reverse of `outline_to_json`."""
+    return Outline(
+        title=data["title"],
+        language=data["language"],
+        cited=tuple(Cited(title=one["title"], url=one["url"]) for one in data["cited"]),
+        parts=tuple(
+            Part(
+                remarks=tuple(Paragraph(spans=spans_from_json(remark)) for remark in part["remarks"]),
+                sections=tuple(
+                    Section(
+                        key=one["key"],
+                        level=one["level"],
+                        heading=one["heading"],
+                        voice=one["voice"],
+                        blocks=blocks_from_json(one["blocks"]),
+                    )
+                    for one in part["sections"]
+                ),
+            )
+            for part in data["parts"]
+        ),
+    )

@@ -1,0 +1,427 @@
+"""The command line. Every command that touches the database goes to the process that owns it, here or elsewhere.
+
+Heavy rooms are imported inside the functions: `rondan --help` must answer at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+
+EXIT_REFUSED = 2
+EXIT_CONFIG = 78  # EX_CONFIG: a supervisor must not start it again
+
+app = typer.Typer(
+    name="rondan",
+    help="Rondan posts commentary to chats, keeps what readers answer, and gives digests back.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+place_app = typer.Typer(help="Channels that the publication speaks in.", no_args_is_help=True)
+feed_app = typer.Typer(help="Feeds that bring pieces in.", no_args_is_help=True)
+opml_app = typer.Typer(help="Feeds from and to other readers.", no_args_is_help=True)
+app.add_typer(place_app, name="place")
+app.add_typer(feed_app, name="feed")
+app.add_typer(opml_app, name="opml")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+
+
+def main() -> None:
+    """The console script. Errors that are expected come as sentences, without a traceback."""
+    from core.errors import ConfigError, Refusal, RondanError
+
+    try:
+        app()
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"rondan: {problem}", file=sys.stderr)
+        sys.exit(EXIT_CONFIG)
+    except Refusal as error:
+        print(f"rondan: {error}", file=sys.stderr)
+        sys.exit(EXIT_REFUSED)
+    except RondanError as error:
+        print(f"rondan: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _settings() -> Settings:
+    from bot import logs
+    from bot.settings import load
+
+    settings = load()
+    logs.configure(settings.log, settings.log_level)
+    return settings
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _call(verb: str, **args: Any) -> Any:
+    """Run a verb: in the process that owns the database, or here if nobody does."""
+    from bot import logs, owner
+    from bot.settings import load
+
+    settings = load()
+    logs.configure(settings.log, "warning")
+
+    async def work() -> Any:
+        from bot.house import House
+        from bot.verbs import VERBS
+        from core.errors import ConfigError
+
+        lock = owner.Lock(settings.database)
+        if not lock.take():
+            return await owner.call(settings.database, verb, args, _progress)
+        lock.release()
+        try:
+            async with House(settings) as house:
+                result = await VERBS[verb](house, args, _progress)
+                await house.collector.fold_all()
+                return result
+        except ConfigError as error:
+            if "owns" in str(error):  # somebody took it between our look and our step
+                return await owner.call(settings.database, verb, args, _progress)
+            raise
+
+    return asyncio.run(work())
+
+
+def _show(result: Any, as_json: bool, text: str | None = None) -> None:
+    if as_json or text is None:
+        print(json.dumps(result, ensure_ascii=False, indent=2))
+    else:
+        print(text)
+
+
+# --- running ---
+
+
+@app.command()
+def run() -> None:
+    """Run the bot until it is stopped (Ctrl-C or SIGTERM)."""
+    _run(_settings())
+
+
+def _run(settings: Settings, hint: str = "") -> None:
+    from bot.house import House
+
+    def ready(address: str) -> None:
+        print(f"Playground: {address}{hint}", file=sys.stderr, flush=True)
+
+    async def work() -> None:
+        async with House(settings, ready=ready) as house:
+            await house.run()
+
+    asyncio.run(work())
+
+
+@app.command()
+def playground() -> None:
+    """Run with a small sample publication if the database is new: no account and no token needed."""
+    settings = _settings()
+
+    async def work() -> list[str]:
+        from bot.house import House
+        from bot.sample import load_sample
+
+        async with House(settings) as house:
+            return await load_sample(house)
+
+    loaded = asyncio.run(work())
+    if loaded:
+        print(f"Loaded a sample publication: {len(loaded)} pieces.", file=sys.stderr)
+    hint = """
+  Try: open the address, press Read on a piece, react, comment,
+       type /digest period:all in the line below, switch to moderator and /mod retract 1.
+       In another shell: rondan ask '/digest period:all'    rondan status    rondan why 1
+  Ctrl-C stops it; what was said is kept."""
+    _run(settings, hint)
+
+
+# --- pieces ---
+
+
+@app.command("import")
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders: Markdown, HTML, plain text.")],
+    as_json: Json = False,
+) -> None:
+    """Bring pieces in from files."""
+    result = _call("import", paths=[str(path.absolute()) for path in paths])
+    failed = [one for one in result if one.get("error")]
+    for one in failed:
+        print(f"rondan: {one['error']}", file=sys.stderr)
+    lines = [f"#{one['piece']} {one['title']}: {one['outcome']}, {one['state']}" for one in result if one["piece"]]
+    _show(result, as_json, "\n".join(lines) or "no pieces found")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def outline(
+    piece: Annotated[str, typer.Argument(help="Number, or words of the title.")], as_json: Json = False
+) -> None:
+    """Print what was understood of a piece: parts, sections, voices, cited articles."""
+    result = _call("outline", piece=piece)
+    _show(result, as_json, _outline_text(result))
+
+
+def _outline_text(result: dict[str, Any]) -> str:
+    lines = [f"#{result['piece']} {result['title']} ({result['language']})"]
+    lines += [f"  cited: {one['title']}" + (f" <{one['url']}>" if one["url"] else "") for one in result["cited"]]
+    for number, part in enumerate(result["parts"], 1):
+        lines.append(f"part {number}")
+        lines += [f"  “{remark}”" for remark in part["remarks"]]
+        for section in part["sections"]:
+            counts = f"{section['paragraphs']} paragraphs" + (f", {section['items']} items" if section["items"] else "")
+            indent = "  " * section["level"]
+            lines.append(f"{indent}{section['heading'] or '—'} [{section['voice']}] {counts}")
+    if result["topics"]:
+        lines.append("topics: " + ", ".join(result["topics"]))
+    return "\n".join(lines)
+
+
+@app.command()
+def ask(
+    line: Annotated[str, typer.Argument(help="A command as in chat: '/digest topic:OpenAI period:30d'.")],
+    role: Annotated[str, typer.Option("--as", help="reader, author, moderator or admin.")] = "reader",
+    lang: Annotated[str | None, typer.Option(help="en or ja.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run any chat command from the shell, through the same desk and on the same database."""
+    from core.errors import Refusal
+    from core.speech import LANGUAGES
+
+    if role not in ("reader", "author", "moderator", "admin"):
+        raise Refusal(f"--as {role}: choose reader, author, moderator or admin")
+    if lang is not None and lang not in LANGUAGES:
+        raise Refusal(f"--lang {lang}: choose one of {', '.join(LANGUAGES)}")
+    result = _call("ask", line=line, role=role, lang=lang)
+    _show(result, as_json, result["text"])
+    if not result["ok"]:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@app.command()
+def why(
+    asked: Annotated[str, typer.Argument(help="Address of an item or feed, a piece's number, or words of its title.")],
+    as_json: Json = False,
+) -> None:
+    """Say why an item was or was not posted at each place."""
+    result = _call("why", asked=asked)
+    text = result.pop("text")
+    _show(result, as_json, text)
+
+
+@app.command()
+def backfill(
+    last: Annotated[int, typer.Option(help="How many of the newest items.")] = 3,
+    feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None,
+    place: Annotated[str | None, typer.Option(help="Post the newest pieces at this place instead.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Post the newest items that were there at the first look, or the newest pieces at a new place."""
+    result = _call("backfill", last=last, feed=feed, place=place)
+    lines = [one.get("text") or f"#{one['piece']} {one['title']} → {one['place']}" for one in result]
+    _show(result, as_json, "\n".join(lines) or "nothing to post")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Say how feeds, places and posts are doing."""
+    result = _call("status")
+    _show(result, as_json, _status_text(result))
+
+
+def _status_text(result: dict[str, Any]) -> str:
+    counts = result["counts"]
+    lines = [
+        f"Rondan {result['version']}, {result['database']}",
+        f"{counts['pieces']} pieces, {counts['reactions']} reactions, {counts['comments']} comments, "
+        f"{counts['journal']} events waiting",
+    ]
+    lines += _place_lines(result["places"]) + _feed_lines(result["feeds"])
+    lines += [f"{one['place']} {one['subject']}: {one['state']} — {one['reason']}" for one in result["lanes"]]
+    return "\n".join(lines)
+
+
+@app.command()
+def export(jsonl: Annotated[Path, typer.Option("--jsonl", help="The file to write.")], as_json: Json = False) -> None:
+    """Write every piece, posting, reaction and comment, one JSON object a line."""
+    result = _call("export", path=str(jsonl.absolute()))
+    _show(result, as_json, f"{jsonl}: " + (", ".join(f"{n} {kind}s" for kind, n in result.items()) or "empty"))
+
+
+# --- places ---
+
+Layout = Annotated[str | None, typer.Option(help="card: one message; thread: the sections under it.")]
+Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only pieces on this topic (again for more).")]
+Filter = Annotated[str | None, typer.Option(help="topic: author: source: language: word: with AND, OR, NOT, ( ).")]
+Lang = Annotated[str | None, typer.Option(help="Language of posts there: en or ja.")]
+Zone = Annotated[str | None, typer.Option(help="Time zone there, such as Asia/Tokyo.")]
+Quiet = Annotated[str | None, typer.Option(help="Hours without posts, such as 22:00-07:00.")]
+Cap = Annotated[int | None, typer.Option(help="Most pieces a day; the rest come in one message.")]
+Audience = Annotated[str | None, typer.Option(help="Who sees comments made there: place, community, publication.")]
+Name = Annotated[str | None, typer.Option(help="What to call it.")]
+
+
+@place_app.command("add")
+def place_add(
+    address: Annotated[str, typer.Argument(metavar="PLATFORM:CHANNEL")],
+    layout: Layout = None,
+    topic: Topics = None,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", help="topic: author: source: language: word: with AND, OR, NOT, ( ).")
+    ] = None,
+    lang: Lang = None,
+    zone: Zone = None,
+    quiet: Quiet = None,
+    cap: Cap = None,
+    audience: Audience = None,
+    name: Name = None,
+    as_json: Json = False,
+) -> None:
+    """Make a channel a place of the publication."""
+    result = _call(
+        "place add", address=address, layout=layout, topics=topic, filter=filter_, lang=lang, zone=zone, quiet=quiet,
+        cap=cap, audience=audience, name=name,
+    )  # fmt: skip
+    _show(result, as_json, "\n".join(_place_lines([result])))
+
+
+@place_app.command("set")
+def place_set(
+    address: Annotated[str, typer.Argument(metavar="PLATFORM:CHANNEL")],
+    layout: Layout = None,
+    topic: Topics = None,
+    filter_: Annotated[str | None, typer.Option("--filter", help="As for add; an empty text takes all.")] = None,
+    lang: Lang = None,
+    zone: Zone = None,
+    quiet: Annotated[str | None, typer.Option(help="Hours without posts, or off.")] = None,
+    cap: Cap = None,
+    audience: Audience = None,
+    name: Name = None,
+    pause: Annotated[str | None, typer.Option(help="Stop posting there, with a reason.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Post there again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Change a place; only what is given."""
+    result = _call(
+        "place set", address=address, layout=layout, topics=topic, filter=filter_, lang=lang, zone=zone, quiet=quiet,
+        cap=cap, audience=audience, name=name, paused="" if resume else pause,
+    )  # fmt: skip
+    _show(result, as_json, "\n".join(_place_lines([result])))
+
+
+@place_app.command("list")
+def place_list(as_json: Json = False) -> None:
+    """List the places."""
+    result = _call("place list")
+    _show(result, as_json, "\n".join(_place_lines(result)) or "no places; `rondan place add web:general` makes one")
+
+
+def _place_lines(result: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for one in result:
+        states = ", ".join(f"{n} {state}" for state, n in one.get("postings", {}).items())
+        details = [one["layout"], one["language"], one["zone"], one["filter"] and f"filter {one['filter']}"]
+        details += [one["quiet"] and f"quiet {one['quiet']}", one["cap"] is not None and f"cap {one['cap']}", states]
+        details += [one["paused"] and f"PAUSED: {one['paused']}"]
+        lines.append(f"{one['place']}: " + ", ".join(str(detail) for detail in details if detail))
+    return lines
+
+
+# --- feeds ---
+
+
+@feed_app.command("add")
+def feed_add(
+    address: Annotated[str, typer.Argument(help="Address of the feed, or of a page that names one.")],
+    place: Annotated[list[str] | None, typer.Option(help="Only for this place (again for more).")] = None,
+    review: Annotated[bool, typer.Option("--review", help="Hold its pieces until a moderator approves them.")] = False,
+    text: Annotated[str | None, typer.Option(help="What may be shown: full, excerpt (default) or link.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add a feed and take a first look: what is there now counts as seen and is not posted."""
+    result = _call("feed add", address=address, places=place, review=review, text=text)
+    _show(result, as_json, result["text"])
+
+
+@feed_app.command("list")
+def feed_list(as_json: Json = False) -> None:
+    """List the feeds and how they are doing."""
+    result = _call("feed list")
+    _show(result, as_json, "\n".join(_feed_lines(result)) or "no feeds; `rondan feed add ADDRESS` adds one")
+
+
+def _feed_lines(result: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for one in result:
+        state = f"PAUSED: {one['paused']}" if one["paused"] else f"next look {one['next_check'] or '-'}"
+        error = f", {one['failures']} failures: {one['error']}" if one["error"] else ""
+        held = f", {one['held']} held" if one["held"] else ""
+        lines.append(f"{one['feed']} “{one['title']}”: {state}{held}{error}")
+    return lines
+
+
+@feed_app.command("check")
+def feed_check(
+    address: Annotated[str | None, typer.Argument(help="The feed to poll.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every feed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Poll one feed or all now and say what came of it."""
+    from core.errors import Refusal
+
+    if (address is None) != all_:
+        raise Refusal("give the address of one feed, or --all")
+    result = _call("feed check", address=address, all=all_)
+    _show(result, as_json, "\n".join(one["text"] for one in result))
+
+
+@feed_app.command("set")
+def feed_set(
+    address: str,
+    text: Annotated[str | None, typer.Option(help="What may be shown: full, excerpt or link.")] = None,
+    review: Annotated[
+        bool | None, typer.Option("--review/--no-review", help="Hold its pieces for a moderator.")
+    ] = None,
+    pause: Annotated[str | None, typer.Option(help="Stop polling, with a reason.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Poll again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Change a feed; only what is given."""
+    result = _call("feed set", address=address, text=text, review=review, paused="" if resume else pause)
+    _show(result, as_json, "\n".join(_feed_lines([result])))
+
+
+@feed_app.command("release")
+def feed_release(address: str, as_json: Json = False) -> None:
+    """Publish the pieces of a feed that are held."""
+    result = _call("feed release", address=address)
+    _show(result, as_json, f"{result['feed']}: released {result['released']}")
+
+
+@opml_app.command("import")
+def opml_import(path: Path, as_json: Json = False) -> None:
+    """Add the feeds of an OPML file."""
+    result = _call("opml import", path=str(path.absolute()))
+    _show(result, as_json, "\n".join(f"{one['feed']}: {'added' if one['new'] else 'known'}" for one in result))
+
+
+@opml_app.command("export")
+def opml_export() -> None:
+    """Print the feeds as OPML."""
+    print(_call("opml export"))

@@ -1,0 +1,142 @@
+"""Ears: what people did is kept durably first, then folded into rows by one worker; after an absence, recalled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import structlog
+
+from core.chat import Chat, Heard, Known, Person, Reacted, Ref, Removed, Unreadable, Window
+from core.stances import Scale
+from core.times import Clock, micros, moment
+from storage import hearing
+from storage.db import Db
+
+log = structlog.get_logger()
+
+WAITING = 20_000  # events that `note` holds in memory before it marks channels for recall
+RECALL_DAYS = 30  # anchors younger than this are looked at again after an absence
+
+
+class Collector:
+    """The `Ears` of every platform. `folded` is called with the number of events after each fold."""
+
+    def __init__(self, db: Db, scale: Scale, clock: Clock, folded: Callable[[int], None] = lambda _n: None) -> None:
+        self._db = db
+        self._scale = scale
+        self._clock = clock
+        self._folded = folded
+        self._wake = asyncio.Event()
+        self._noted: list[Heard] = []
+        self.overflowed: set[tuple[str, str]] = set()
+
+    async def keep(self, event: Heard) -> None:
+        await self._db.add(hearing.KEEP, (hearing.encode(event),))
+        self._wake.set()
+
+    def note(self, event: Heard) -> None:
+        if len(self._noted) >= WAITING:
+            self.overflowed.add((event.platform, getattr(event, "channel", None) or ""))
+            return
+        self._noted.append(event)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Fold the journal until cancelled, newest arrivals included; what is left at a crash is folded at the next start."""
+        while True:
+            self._wake.clear()
+            await self.fold_all()
+            await self._wake.wait()
+
+    async def fold_all(self) -> int:
+        """Keep what was noted, then fold until the journal is empty; gives the number of events."""
+        noted, self._noted = self._noted, []
+        if noted:
+            await asyncio.gather(*(self._db.add(hearing.KEEP, (hearing.encode(event),)) for event in noted))
+        total = 0
+        while True:
+            done = await hearing.fold(self._db, self._stance, self._clock())
+            if not done.events:
+                return total
+            total += done.events
+            if done.dropped or done.parked:
+                log.debug("collect.folded", events=done.events, parked=done.parked, dropped=done.dropped)
+            self._folded(done.events)
+
+    def _stance(self, emoji: str) -> str | None:
+        stance = self._scale.of(emoji)
+        return None if stance is None else stance.key
+
+    # --- after an absence ---
+
+    async def recall(self, chat: Chat) -> int:
+        """Ask a platform what was missed, for everything young enough; gives the number of events that this made."""
+        known = await self._known(chat.name)
+        made = 0
+        async for event in self._missed(chat, known):
+            await self.keep(event)
+            made += 1
+        if made:
+            log.info("collect.recalled", platform=chat.name, events=made)
+        return made
+
+    async def _known(self, platform: str) -> list[Known]:
+        since = self._clock() - timedelta(days=RECALL_DAYS)
+        rows = await self._db.read(
+            """select a.channel, l.ref, max(l.shown_at) as since from anchor a join leaf l on l.id=a.leaf_id
+               where a.platform=? and l.ref is not null and l.shown_at >= ? group by a.channel, l.ref""",
+            platform, micros(since),
+        )  # fmt: skip
+        return [Known(channel=row["channel"], ref=Ref.parse(row["ref"]), since=moment(row["since"])) for row in rows]
+
+    async def _missed(self, chat: Chat, known: list[Known]) -> AsyncIterator[Heard]:
+        async for told in chat.recall(known):
+            match told:
+                case Window():
+                    for event in await self._concluded(chat.name, told):
+                        yield event
+                case Unreadable():
+                    log.warning("collect.unreadable", platform=chat.name, channel=told.channel, reason=told.reason)
+                case _:
+                    yield told
+
+    async def _concluded(self, platform: str, window: Window) -> list[Heard]:
+        """What a complete reading of one anchor means for rows of ours that it does not mention."""
+        now = self._clock()
+        events: list[Heard] = []
+        rows = await self._db.read(
+            """select p.account, e.name from anchor a join reaction r on r.piece_id=a.piece_id and r.anchor_id=a.id
+               join person p on p.id=r.person_id join emoji e on e.id=r.emoji_id
+               where a.platform=? and a.channel=? and a.anchor=? and r.present=1 and r.source='emoji'""",
+            platform, window.channel, window.anchor,
+        )  # fmt: skip
+        for row in rows:
+            if (row["account"], row["name"]) not in window.reactions:
+                events.append(
+                    Reacted(
+                        platform=platform,
+                        channel=window.channel,
+                        anchor=window.anchor,
+                        person=Person(id=row["account"]),
+                        emoji=row["name"],
+                        added=False,
+                        at=now,
+                        recalled=True,
+                    )  # fmt: skip
+                )
+        missing = await self._comments_gone(platform, window)
+        if missing:
+            events.append(Removed(platform=platform, channel=window.channel, anchors=tuple(missing), at=now))
+        return events
+
+    async def _comments_gone(self, platform: str, window: Window) -> list[str]:
+        rows = await self._db.read(
+            """select own.anchor from comment c join anchor own on own.id=c.anchor_id
+               join anchor root on root.piece_id=c.piece_id and root.place_id=c.place_id
+               where root.platform=? and root.channel=? and root.anchor=? and c.state <> 'erased' and c.source='reply'
+                 and own.platform=? and own.channel=? and c.at >= ?""",
+            platform, window.channel, window.anchor, platform, window.channel, micros(window.since),
+        )  # fmt: skip
+        return [row["anchor"] for row in rows if row["anchor"] not in window.comments]

@@ -1,0 +1,165 @@
+"""The composition root: opens the database, puts the rooms together, runs the services. The only place that knows all."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+import structlog
+
+from bot import folders, owner
+from bot.collect import Collector
+from bot.platforms.console import Console
+from bot.platforms.room import Room
+from bot.platforms.web.server import WebChat
+from bot.polling import Poller
+from bot.publish import Publisher
+from bot.settings import Settings
+from bot.sources.fetch import Fetcher
+from bot.sources.parser_pool import ParserPool
+from commands.desk import Desk
+from commands.registry import Tools
+from core.chat import Chat, Place
+from core.errors import ConfigError
+from core.times import Clock, now
+from storage import places, schema
+from storage.db import SqliteDb
+
+log = structlog.get_logger()
+
+RESTART_AFTER = 1.0  # seconds before a service that failed is started again; doubled up to a minute
+
+
+class House:
+    """Everything over one database that this process owns. `async with House(settings) as house`."""
+
+    def __init__(self, settings: Settings, clock: Clock = now, ready: Callable[[str], None] | None = None) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._ready = ready
+        self._lock = owner.Lock(settings.database)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """ConfigError if another process owns the database, or it can't be opened."""
+        if not self._lock.take():
+            raise ConfigError(f"another Rondan owns {self.settings.database}: stop it first, or use another database")
+        try:
+            await self._open()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+        self._lock.release()
+
+    async def _open(self) -> None:
+        settings = self.settings
+        self.db = await SqliteDb.open(settings.database)
+        self._stack.push_async_callback(self.db.close)
+        await schema.migrate(self.db, self.clock())
+        self.fetcher = await self._stack.enter_async_context(Fetcher(allow_private=settings.feed_allow_private))
+        self.pool = await self._stack.enter_async_context(ParserPool())
+        self.chats: dict[str, Chat] = {chat.name: chat for chat in self._platforms()}
+        self.collector = Collector(self.db, settings.stances, self.clock)
+        self.publisher = Publisher(self.db, self.chats, settings.stances, self.clock)
+        self.poller = Poller(self.db, self.fetcher, self.pool, self.clock, self.publisher.wake)
+        self.tools = Tools(
+            db=self.db,
+            ears=self.collector,
+            scale=settings.stances,
+            zone=settings.zone,
+            link=self.link,
+            clock=self.clock,
+            wake=self.publisher.wake,
+        )
+        self.desk = Desk(self.tools)
+
+    def _platforms(self) -> list[Chat]:
+        """The chats that these settings turn on. Rooms are opened when they are first used."""
+        settings = self.settings
+        console = Console(self._room("console"), language=settings.lang, zone=settings.zone)
+        chats: list[Chat] = [console]
+        if settings.web_address is not None:
+            host, port = settings.web_address
+            token = settings.web_token.get_secret_value() if settings.web_token else None
+            self.web = WebChat(self._room("web"), host, port, token=token, language=settings.lang, ready=self._ready)
+            chats.append(self.web)
+        return chats
+
+    def _room(self, name: str) -> Room:
+        database = self.settings.database
+        room = Room(database.with_name(f"{database.name}.{name}.jsonl"))
+        self._stack.push_async_callback(room.close)
+        return room
+
+    def link(self, platform: str, channel: str, anchor: str) -> str | None:
+        """The address of a message; None if its platform is off or has no addresses."""
+        chat = self.chats.get(platform)
+        return None if chat is None else chat.link(Place(id=0, platform=platform, channel=channel), anchor)
+
+    async def furnish(self) -> None:
+        """Show the playground's channels before anything is posted there."""
+        if "web" in self.chats:
+            await self.web.furnish(one for one in await places.all_places(self.db) if one.platform == "web")
+
+    # --- running ---
+
+    async def run(self) -> None:
+        """Run every service until SIGINT or SIGTERM, then stop them in order: nothing in flight is cut off."""
+        from bot.verbs import VERBS, bound
+
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        failed: asyncio.Future[None] = loop.create_future()
+        services: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "shell": lambda: owner.serve(self.settings.database, {name: bound(self, name) for name in VERBS}),
+            "collect": self.collector.run,
+            "publish": self.publisher.run,
+            "feeds": self.poller.run,
+            "folders": lambda: folders.watch(self),
+        }
+        for chat in self.chats.values():
+            services[chat.name] = lambda chat=chat: chat.run(self.desk, self.collector)  # type: ignore[misc]
+        await self.furnish()
+        for chat in self.chats.values():
+            await self.collector.recall(chat)
+        tasks = [
+            asyncio.create_task(self._keep_running(name, start, failed), name=name) for name, start in services.items()
+        ]
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        log.info("house.stopping")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, stopped, return_exceptions=True)
+        await self.collector.fold_all()
+        if failed.done():
+            failed.result()
+        failed.cancel()
+
+    async def _keep_running(
+        self, name: str, start: Callable[[], Coroutine[Any, Any, None]], failed: asyncio.Future[None]
+    ) -> None:
+        """One service that fails is started again and never ends another; wrong settings end the house."""
+        pause = RESTART_AFTER
+        while True:
+            try:
+                await start()
+                return
+            except ConfigError as error:
+                if not failed.done():
+                    failed.set_exception(error)
+                return
+            except Exception:
+                log.exception("house.service-failed", service=name, restart_in=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 60)

@@ -1,0 +1,192 @@
+"""From what a source shows to pieces and postings, in one transaction: "seen" never runs ahead of what was kept."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from bot.sources import links
+from core.chat import Place
+from core.faces import full_text
+from core.filters import Subject, Verdict, parse_filter
+from core.outline import carry_keys, outline
+from core.pieces import Found, Piece, PieceState
+from storage import pieces, places, postings, sources
+from storage.db import Tx
+from storage.hearing import index_piece
+from storage.sources import Source
+
+Outcome = Literal["new", "edited", "unchanged", "held", "seen"]
+
+LOCAL_ONLY = ("web", "console")
+"""Platforms that need no account: the sample publication is shown nowhere else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of one item."""
+
+    piece: int | None
+    title: str
+    outcome: Outcome
+    state: PieceState | None = None
+    note: str = ""
+
+
+def piece_uid(source: Source, identity: str) -> str:
+    """12 hex digits from where an item comes from; the same on another machine, whatever number it gets there."""
+    return hashlib.blake2b(f"{source.address}\n{identity}".encode(), digest_size=6).hexdigest()
+
+
+def link_key(url: str | None) -> str | None:
+    """The form in which two addresses of one article are equal."""
+    return None if url is None else links.normalised(url)
+
+
+async def known(tx: Tx, source: Source, found: Found) -> sources.Seen | None:
+    """What a source's earlier showing of this item is known as, by the strongest identity that is known."""
+    seen = await sources.seen(tx, source.id, found.identities)
+    hits = [seen[identity] for identity in found.identities if identity in seen]
+    return next((hit for hit in hits if hit.piece is not None), hits[0] if hits else None)
+
+
+async def take(
+    tx: Tx,
+    source: Source,
+    found: Found,
+    *,
+    now: datetime,
+    state: PieceState = "published",
+    due: datetime | None = None,
+    again: bool = False,
+) -> Taken:
+    """Keep one item: a new piece, an edit of one, or nothing new. `again` makes a piece of what was only seen before."""
+    before = await known(tx, source, found)
+    if before is not None and before.piece is None and not again:
+        await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, None, now)
+        return Taken(piece=None, title=found.title, outcome="seen")
+    if before is None or before.piece is None:
+        same = await _same_article(tx, source, found)
+        if same is not None:
+            await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, same.number, now)
+            return Taken(
+                piece=same.number, title=same.title, outcome="unchanged", state=same.state, note="same address"
+            )
+        return await _keep_new(tx, source, found, now, state, due or now)
+    piece = await pieces.piece(tx, before.piece)
+    assert piece is not None
+    changed = before.fingerprint != found.fingerprint
+    await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, piece.number, now)
+    if not changed:
+        return Taken(piece=piece.number, title=piece.title, outcome="unchanged", state=piece.state)
+    await _revise(tx, piece, found, now)
+    return Taken(piece=piece.number, title=found.title, outcome="edited", state=piece.state)
+
+
+async def _same_article(tx: Tx, source: Source, found: Found) -> Piece | None:
+    """The piece that another source already brought from the same address."""
+    key = link_key(found.url)
+    if key is None:
+        return None
+    piece = await pieces.piece_by_link(tx, key)
+    return piece if piece is not None and piece.source != source.id else None
+
+
+async def _keep_new(
+    tx: Tx,
+    source: Source,
+    found: Found,
+    now: datetime,
+    state: PieceState,
+    due: datetime,
+) -> Taken:
+    understood = outline(found.document, title=found.title, default_language=found.language or "en")
+    number = await pieces.add_piece(
+        tx,
+        uid=piece_uid(source, found.identities[0]),
+        source=source.id,
+        state="held" if source.review else state,
+        title=found.title,
+        url=found.url,
+        link_key=link_key(found.url),
+        author=found.author,
+        published=found.published or now,
+        embargo=found.embargo,
+        outline=replace(understood, language=found.language or understood.language),
+        now=now,
+    )
+    for name in found.tags:
+        topic = await pieces.ensure_topic(tx, name.strip(), found.language or understood.language, now)
+        await pieces.tag(tx, number, topic, "source")
+    await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, number, now)
+    piece = await pieces.piece(tx, number)
+    assert piece is not None
+    await index_piece(tx, number, None, full_text(piece))
+    if piece.state == "published":
+        await place(tx, piece, now, due=due)
+    return Taken(piece=number, title=piece.title, outcome="held" if piece.state == "held" else "new", state=piece.state)
+
+
+async def _revise(tx: Tx, piece: Piece, found: Found, now: datetime) -> None:
+    """An edited source edits what was posted: new text, keys of sections carried over, every posting looked at again."""
+    fresh = outline(found.document, title=found.title, default_language=piece.language)
+    fresh = carry_keys(piece.outline, replace(fresh, language=piece.language))
+    await index_piece(tx, piece.number, full_text(piece), None)
+    await pieces.revise_piece(
+        tx, piece.number, title=found.title, author=found.author, outline=fresh, reason="source edited", now=now
+    )
+    revised = await pieces.piece(tx, piece.number)
+    assert revised is not None
+    await index_piece(tx, piece.number, None, full_text(revised))
+    await postings.subject_changed(tx, "piece", piece.number, now)
+
+
+# --- where a piece goes ---
+
+
+def subject_of(piece: Piece, source_title: str) -> Subject:
+    """A piece as filters see it."""
+    topics = [name for topic in piece.topics for name in (topic.key, *topic.names.values(), *topic.aliases)]
+    return Subject(
+        topics=tuple(topics),
+        author=piece.author or "",
+        source=source_title,
+        language=piece.language,
+        text=full_text(piece),
+    )
+
+
+def belongs(piece: Piece, at: Place, subject: Subject, limited_to: set[int]) -> Verdict:
+    """Whether a piece is for a place at all, and because of what. The one rule that posting and `why` both use."""
+    if piece.source_kind == "sample" and at.platform not in LOCAL_ONLY:
+        return Verdict(False, "the sample publication is shown in the playground and the console only")
+    if limited_to and at.id not in limited_to:
+        return Verdict(False, "its source posts to other places only")
+    return parse_filter(at.filter).matches(subject, at.language)
+
+
+async def place(tx: Tx, piece: Piece, now: datetime, *, due: datetime, only: set[int] | None = None) -> list[Place]:
+    """Make a posting at every place that a piece belongs to; gives the places that are new."""
+    source = await sources.source(tx, piece.source)
+    limited = await sources.places_of(tx, source.id)
+    subject = subject_of(piece, source.title or source.address)
+    placed = []
+    for at in await places.in_tx(tx):
+        if only is not None and at.id not in only:
+            continue
+        if belongs(piece, at, subject, limited).ok:
+            when = max(due, piece.embargo) if piece.embargo else due
+            reason = f"under embargo until {piece.embargo:%Y-%m-%d %H:%M} UTC" if when > now and piece.embargo else ""
+            if await postings.want(tx, at.id, "piece", piece.number, due=when, now=now, reason=reason):
+                placed.append(at)
+    return placed
+
+
+async def publish_held(tx: Tx, number: int, now: datetime) -> list[Place]:
+    """Let a held piece out; gives the places where it will be shown."""
+    await pieces.set_state(tx, number, "published", now=now)
+    piece = await pieces.piece(tx, number)
+    assert piece is not None
+    return await place(tx, piece, now, due=now)

@@ -1,0 +1,1 @@
+"""The playground: a real chat platform on a web page, which needs no account."""

@@ -1,0 +1,396 @@
+"""The one loop that makes chats show what the rows say. Nothing else sends, edits or deletes.
+
+For each place (a lane) that is due: take its oldest open posting, work out which messages it should be
+(`core.faces.leaves`), compare with what stands, and take the next step (`core.settle.next_step`) until nothing is left.
+`doing` is committed before each request and the outcome with the anchors after it, so a crash at any point leaves a row
+from which the same rule goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from core import manners
+from core.chat import Absent, CannotTell, Chat, Place, Present, Ref
+from core.document import Heading, Item, List, Paragraph, spans
+from core.errors import Busy, ChatError, Gone, Poison, Unknown
+from core.faces import Wanted, leaves, removed_section
+from core.message import Message
+from core.pieces import Piece
+from core.settle import Delete, Edit, Find, Leaf, Nothing, Send, Wait, back_off, next_step, send_key
+from core.speech import say
+from core.stances import Scale
+from core.times import SECOND, Clock, moment
+from storage import pieces, places, postings
+from storage.db import Db, Tx
+from storage.postings import Posting
+
+log = structlog.get_logger()
+
+LEASE = 60 * SECOND
+LANES = 32  # places worked on at the same time
+MOST_ATTEMPTS = 10
+
+trace: Callable[[str], None] = lambda _stage: None  # noqa: E731
+"""Called between every two steps with the name of the point; tests kill the process here."""
+
+
+class Publisher:
+    """Runs the lanes. `chats` by platform name; a place whose platform is not running waits."""
+
+    def __init__(self, db: Db, chats: Mapping[str, Chat], scale: Scale, clock: Clock) -> None:
+        self._db = db
+        self._chats = chats
+        self._scale = scale
+        self._clock = clock
+        self._owner = secrets.token_hex(4)
+        self._wake = asyncio.Event()
+        self._busy: set[int] = set()
+
+    def wake(self) -> None:
+        """Look at the lanes now: rows have changed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve lanes until cancelled."""
+        await places.free_lanes(self._db)
+        working: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                self._wake.clear()
+                free = LANES - len(working)
+                claimed = await places.claim_lanes(self._db, self._owner, self._clock(), LEASE, free) if free else []
+                for place in claimed:
+                    if place.id in self._busy:
+                        continue  # its lease ran out while we are still at it
+                    self._busy.add(place.id)
+                    task = asyncio.create_task(self._lane(place), name=f"lane {place.address}")
+                    working.add(task)
+                    task.add_done_callback(working.discard)
+                    task.add_done_callback(lambda _done: self._wake.set())
+                if not claimed:
+                    await self._sleep()
+        finally:
+            # A send that is cancelled may have happened: let requests in flight end, their outcome is then known.
+            if working:
+                await asyncio.wait(working, timeout=10)
+
+    async def _sleep(self) -> None:
+        due = await places.next_due(self._db)
+        pause = 60.0 if due is None else (moment(due) - self._clock()).total_seconds()
+        try:
+            await asyncio.wait_for(self._wake.wait(), timeout=min(max(pause, 0.05), 60))
+        except TimeoutError:
+            return
+
+    async def settle_all(self) -> None:
+        """Work until no lane is due; for the shell and for tests."""
+        while claimed := await places.claim_lanes(self._db, self._owner, self._clock(), LEASE, LANES):
+            await asyncio.gather(*(self._lane(place) for place in claimed))
+
+    # --- one lane ---
+
+    async def _lane(self, place: Place) -> None:
+        try:
+            chat = self._chats.get(place.platform)
+            if chat is None:
+                log.info("publish.platform-off", place=place.address)
+                await self._db.write(lambda tx: self._postpone_lane(tx, place))
+                return
+            while (posting := await postings.head(self._db, place.id, self._clock())) is not None:
+                if not await self._advance(chat, place, posting):
+                    break
+        except Exception as error:
+            log.exception("publish.lane-failed", place=place.address, error=str(error))
+            await self._db.write(lambda tx: self._postpone_lane(tx, place))
+        else:
+            await self._db.write(lambda tx: places.release_lane(tx, place.id, self._owner))
+        finally:
+            self._busy.discard(place.id)
+
+    async def _postpone_lane(self, tx: Tx, place: Place) -> None:
+        """Look at the place again in a minute, whatever is due there."""
+        later = self._clock() + timedelta(minutes=1)
+        await tx.run(
+            "update place set lease_until=0, owner=null, due_at=? where id=?", int(later.timestamp() * SECOND), place.id
+        )
+
+    async def _advance(self, chat: Chat, place: Place, posting: Posting) -> bool:
+        """Bring one posting as far as it goes now; false if the place itself must rest."""
+        subject = await self._subject(place, posting, chat.text_limit)
+        if subject is None:
+            return True
+        wanted, piece = subject
+        standing = await postings.leaves(self._db, posting.id)
+        if not standing and piece is not None:
+            if not await self._may_begin(place, posting, piece):
+                return True
+        wanted = _with_removed(wanted, standing, place.language)
+        if any(one.name not in standing for one in wanted):
+            names = [(one.name, position) for position, one in enumerate(wanted)]
+            await self._db.write(lambda tx: postings.place_leaves(tx, posting.id, names))
+            standing = await postings.leaves(self._db, posting.id)
+        for one in wanted:
+            verdict = await self._settle_leaf(chat, place, posting, piece, one, standing)
+            if verdict is not None:
+                return verdict
+        await self._db.write(lambda tx: postings.set_state(tx, posting, "done", due=None, now=self._clock()))
+        trace("done")
+        return True
+
+    async def _subject(self, place: Place, posting: Posting, limit: int) -> tuple[list[Wanted], Piece | None] | None:
+        """The messages that a posting should be, in order."""
+        if posting.subject == "catchup":
+            message = await self._catchup(place, posting.subject_id)
+            return [Wanted("card", message if posting.want == "show" else None)], None
+        piece = await pieces.piece(self._db, posting.subject_id)
+        if piece is None or piece.state in ("held", "approved"):
+            await self._close(posting, "skipped", "the piece is not published")
+            return None
+        return leaves(piece, place.layout, place.language, place.zone, self._scale, limit), piece
+
+    async def _close(self, posting: Posting, state: postings.PostingState, reason: str) -> None:
+        await self._db.write(
+            lambda tx: postings.set_state(tx, posting, state, due=None, reason=reason, now=self._clock())
+        )
+
+    async def _catchup(self, place: Place, number: int) -> Message:
+        numbers, reason = await postings.catchup(self._db, number)
+        name = "catchup.capped" if "cap" in reason else "catchup.late"
+        lines = []
+        for piece in await pieces.pieces(self._db, numbers):
+            if piece.state == "published":
+                title = spans(f"#{piece.number} {piece.title}", link=piece.url)
+                lines.append(Item(marker="•", blocks=(Paragraph(spans=title),)))
+        return Message(
+            title=say(place.language, "catchup.title"),
+            blocks=(
+                Heading(level=2, spans=spans(say(place.language, "catchup.title"))),
+                Paragraph(spans=spans(say(place.language, name, n=len(lines)))),
+                List(ordered=False, items=tuple(lines)),
+            ),
+            language=place.language,
+        )
+
+    # --- manners: asked once, before the first message of a piece ---
+
+    async def _may_begin(self, place: Place, posting: Posting, piece: Piece) -> bool:
+        now = self._clock()
+        if piece.state == "retracted":
+            await self._close(posting, "skipped", "retracted before it was posted here")
+            return False
+        since = manners.local_midnight(place, now)
+        today = await postings.posted_since(self._db, place.id, since) if place.cap is not None else 0
+        verdict = manners.manners(place, now, embargo=piece.embargo, posted_today=today)
+        match verdict:
+            case manners.Later():
+                await self._db.write(
+                    lambda tx: postings.set_state(
+                        tx, posting, "waiting", due=verdict.until, reason=verdict.reason, now=now
+                    )
+                )
+                return False
+            case manners.RollUp():
+                rest = [(one, number) for one, number, _ in await postings.backlog(self._db, place.id, now)]
+                await self._db.write(lambda tx: postings.roll_up(tx, place.id, rest, verdict.reason, verdict.due, now))
+                return False
+        if posting.due is not None and now - posting.due > manners.LATE_AFTER and not piece.embargo:
+            return await self._catch_up(place, posting, now)
+        return True
+
+    async def _catch_up(self, place: Place, posting: Posting, now: datetime) -> bool:
+        """We come late: the newest few pieces are posted, the rest in one message. True if this one is posted."""
+        backlog = await postings.backlog(self._db, place.id, now)
+        rest = [(one, number) for one, number, _ in backlog[manners.LATE_SHOWN :]]
+        if len(rest) < 2:
+            return True
+        await self._db.write(lambda tx: postings.roll_up(tx, place.id, rest, "late after a downtime", now, now))
+        return posting.id not in {one for one, _ in rest}
+
+    # --- one leaf ---
+
+    async def _settle_leaf(
+        self,
+        chat: Chat,
+        place: Place,
+        posting: Posting,
+        piece: Piece | None,
+        wanted: Wanted,
+        standing: dict[str, Leaf],
+    ) -> bool | None:
+        """Take steps until the leaf is as wanted (None), or the posting (True) or the place (False) must wait."""
+        while True:
+            leaf = standing[wanted.name]
+            now = self._clock()
+            digest = _digest_wanted(wanted, posting, piece, leaf)
+            step = next_step(leaf, digest, now, resend_within=chat.resend_within)
+            if isinstance(step, Nothing):
+                return None
+            if isinstance(step, Wait):
+                await self._wait(posting, step.until, "the outcome of a post is not known yet", posting.attempts)
+                return True
+            under = standing[wanted.under].ref if wanted.under else None
+            try:
+                match step:
+                    case Send():
+                        assert wanted.message is not None
+                        await self._send(chat, place, posting, piece, wanted, leaf, step, under)
+                    case Find():
+                        await self._find(chat, place, posting, piece, wanted, leaf, step, under)
+                    case Edit():
+                        assert wanted.message is not None
+                        await self._edit(chat, place, posting, piece, wanted, step.ref)
+                    case Delete():
+                        await self._delete(chat, place, posting, wanted, step.ref)
+            except ChatError as error:
+                return await self._failed(place, posting, wanted, error)
+            standing[wanted.name] = (await postings.leaves(self._db, posting.id))[wanted.name]
+
+    async def _send(
+        self,
+        chat: Chat,
+        place: Place,
+        posting: Posting,
+        piece: Piece | None,
+        wanted: Wanted,
+        leaf: Leaf,
+        step: Send,
+        under: Ref | None,
+    ) -> None:
+        message = wanted.message
+        assert message is not None
+        digest = message.digest()
+        if not step.again:
+            await self._db.write(lambda tx: postings.begin(tx, posting.id, wanted.name, "send", digest, self._clock()))
+        trace("begun")
+        ref = await chat.send(place, message, self._key(place, posting, piece, leaf), under=under)
+        trace("sent")
+        # Sent again after the text changed: the platform may have given the first wording back, so an edit must follow.
+        known = digest if not step.again or leaf.doing_digest == digest else ""
+        await self._stands(place, posting, piece, wanted, ref, known)
+
+    def _key(self, place: Place, posting: Posting, piece: Piece | None, leaf: Leaf) -> str:
+        uid = piece.uid if piece is not None else str(posting.subject_id)
+        return send_key(posting.subject, uid, place.address, leaf.name, leaf.epoch)
+
+    async def _stands(
+        self, place: Place, posting: Posting, piece: Piece | None, wanted: Wanted, ref: Ref, digest: str
+    ) -> None:
+        number = None if piece is None else piece.number
+        await self._db.write(
+            lambda tx: postings.shown(
+                tx, place, posting, wanted.name, ref, digest, self._clock(), piece=number, section=wanted.section
+            )
+        )
+        trace("stored")
+
+    async def _find(
+        self,
+        chat: Chat,
+        place: Place,
+        posting: Posting,
+        piece: Piece | None,
+        wanted: Wanted,
+        leaf: Leaf,
+        step: Find,
+        under: Ref | None,
+    ) -> None:
+        since = step.since - timedelta(minutes=1)
+        lookup = await chat.find(place, self._key(place, posting, piece, leaf), under=under, since=since)
+        match lookup:
+            case Present():
+                await self._stands(place, posting, piece, wanted, lookup.ref, leaf.doing_digest or "")
+            case Absent():
+                await self._db.write(lambda tx: postings.missed(tx, posting.id, wanted.name))
+            case CannotTell():
+                raise Unknown(f"can't tell whether the last post to {place.address} arrived: {lookup.reason}")
+
+    async def _edit(
+        self, chat: Chat, place: Place, posting: Posting, piece: Piece | None, wanted: Wanted, ref: Ref
+    ) -> None:
+        message = wanted.message
+        assert message is not None
+        digest = message.digest()
+        await self._db.write(lambda tx: postings.begin(tx, posting.id, wanted.name, "edit", digest, self._clock()))
+        trace("begun")
+        await chat.edit(place, ref, message)
+        trace("sent")
+        await self._stands(place, posting, piece, wanted, ref, digest)
+
+    async def _delete(self, chat: Chat, place: Place, posting: Posting, wanted: Wanted, ref: Ref) -> None:
+        await self._db.write(lambda tx: postings.begin(tx, posting.id, wanted.name, "delete", None, self._clock()))
+        trace("begun")
+        await chat.delete(place, ref)
+        trace("sent")
+        await self._db.write(lambda tx: postings.vanished(tx, posting.id, wanted.name))
+        trace("stored")
+
+    # --- when it does not go well ---
+
+    async def _wait(self, posting: Posting, until: datetime, reason: str, attempts: int) -> None:
+        now = self._clock()
+        await self._db.write(
+            lambda tx: postings.set_state(tx, posting, "waiting", due=until, reason=reason, attempts=attempts, now=now)
+        )
+
+    async def _failed(self, place: Place, posting: Posting, wanted: Wanted, error: ChatError) -> bool:
+        """What an error means for this posting and this place; true if the place goes on with its next posting."""
+        now = self._clock()
+        reason = str(error)
+        log.warning("publish.failed", place=place.address, subject=posting.subject_id, leaf=wanted.name, error=reason)
+        attempts = posting.attempts + 1
+        match error:
+            case Gone(what="message"):
+                await self._db.write(lambda tx: self._withdrawn(tx, posting, wanted, now))
+                return True
+            case Gone():
+                await self._db.write(lambda tx: self._pause(tx, place, posting, wanted, reason))
+                return False
+            case Busy():
+                await self._db.write(lambda tx: postings.refused(tx, posting.id, wanted.name))
+                await self._wait(posting, error.until, reason, posting.attempts)
+                return False
+            case Poison():
+                await self._db.write(lambda tx: self._stuck(tx, posting, wanted, reason, now))
+                return True
+        if attempts >= MOST_ATTEMPTS:
+            await self._close(posting, "stuck", f"{reason} (tried {attempts} times)")
+            return True
+        await self._wait(posting, now + back_off(attempts), reason, attempts)
+        return True
+
+    async def _withdrawn(self, tx: Tx, posting: Posting, wanted: Wanted, now: datetime) -> None:
+        """Our message was deleted by somebody else: this place shows nothing of it until told otherwise."""
+        rows = await tx.read("select id from leaf where posting_id=? and name=?", posting.id, wanted.name)
+        await postings.withdraw_here(tx, [row["id"] for row in rows], "removed in the chat", now)
+
+    async def _pause(self, tx: Tx, place: Place, posting: Posting, wanted: Wanted, reason: str) -> None:
+        await postings.refused(tx, posting.id, wanted.name)
+        if await places.pause(tx, place.id, reason):
+            log.error("publish.place-paused", place=place.address, reason=reason)
+
+    async def _stuck(self, tx: Tx, posting: Posting, wanted: Wanted, reason: str, now: datetime) -> None:
+        await postings.refused(tx, posting.id, wanted.name)
+        await postings.set_state(tx, posting, "stuck", due=None, reason=reason, now=now)
+
+
+def _digest_wanted(wanted: Wanted, posting: Posting, piece: Piece | None, leaf: Leaf) -> str | None:
+    """What a leaf should show. A piece that was retracted before it came here needs no note of its withdrawal."""
+    never_shown = leaf.ref is None and piece is not None and piece.state == "retracted"
+    if wanted.message is None or posting.want == "gone" or never_shown:
+        return None
+    return wanted.message.digest()
+
+
+def _with_removed(wanted: list[Wanted], standing: Mapping[str, Leaf], language: str) -> list[Wanted]:
+    """Leaves that stand and are wanted no more: a section says that it was removed, since answers may hang on it."""
+    names = {one.name for one in wanted}
+    retracted = len(wanted) == 1
+    gone = [name for name, leaf in standing.items() if name not in names and (leaf.ref or leaf.doing)]
+    note = None if retracted else removed_section(language)
+    return wanted + [Wanted(name, note, under="card", section=name.split(":")[1]) for name in gone]

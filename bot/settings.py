@@ -1,0 +1,163 @@
+"""Settings from the environment and `.env`, prefix `RONDAN_`. All mistakes are reported at once, each with its mend."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import ConfigError, RondanError
+from core.stances import DEFAULT, Scale, parse_scale
+
+PREFIX = "RONDAN_"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. The description of each field is what `.env.example` and the docs say of it."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    database: Path = Field(
+        default=Path("data/rondan.db"),
+        description="Where everything is kept: a path to an SQLite file. Its folder is made if it is missing.",
+    )
+    web: str = Field(
+        default="127.0.0.1:8765",
+        description="Address of the playground page, HOST:PORT, or `off`. Other than loopback needs RONDAN_WEB_TOKEN.",
+    )
+    web_token: SecretStr | None = Field(
+        default=None,
+        description="Secret that a browser must show (/?token=…) when the page is reachable from other machines.",
+    )
+    lang: Literal["en", "ja"] = Field(
+        default="en", description="Language of answers and posts where a place or person says nothing else: en or ja."
+    )
+    zone: str = Field(default="UTC", description="Time zone of the publication, an IANA name such as Asia/Tokyo.")
+    stances: Annotated[Scale, NoDecode] = Field(
+        default=DEFAULT,
+        description="What readers' emoji mean, KEY=EMOJI[,EMOJI]…: agree=👍 disagree=👎 learned=💡 reply=❓.",
+    )
+    feed_allow_private: bool = Field(
+        default=False, description="1 lets feeds be read from private and loopback addresses (an intranet, a test)."
+    )
+    folders: str = Field(
+        default="", description="Folders whose Markdown, HTML and text files are pieces, separated by `:`; watched."
+    )
+    log: Literal["console", "json"] = Field(default="console", description="How log lines look: console or json.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important log lines to show: debug, info, warning or error."
+    )
+
+    @field_validator("stances", mode="before")
+    @classmethod
+    def _scale(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse_scale(value)
+        except RondanError as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError) as error:
+            raise ValueError("no such time zone; use an IANA name such as Asia/Tokyo or Europe/Berlin") from error
+        return value
+
+    @field_validator("web")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value != "off":
+            split_address(value)
+        return value
+
+    @property
+    def web_address(self) -> tuple[str, int] | None:
+        """Host and port of the page, or None when it is off."""
+        return None if self.web == "off" else split_address(self.web)
+
+    @property
+    def watched(self) -> list[Path]:
+        """The folders to watch."""
+        return [Path(one).expanduser() for one in self.folders.split(":") if one]
+
+
+def split_address(value: str) -> tuple[str, int]:
+    """`HOST:PORT` (IPv6 in brackets) as a pair. ValueError with the mend."""
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:8765, or `off`")
+    return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener at `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".env")) -> Settings:
+    """Read the settings; the environment wins over `.env`. ConfigError names every problem and its mend."""
+    given = dict(os.environ if environment is None else environment)
+    values: dict[str, tuple[str, str]] = {}
+    for name, value in dotenv_values(env_file).items() if env_file.is_file() else ():
+        values[name.upper()] = (value or "", f"{env_file}")
+    for name, value in given.items():
+        if name.upper().startswith(PREFIX):
+            values[name.upper()] = (value, "the environment")
+    problems: list[str] = []
+    fields: dict[str, str] = {}
+    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    for name, (value, where) in values.items():
+        if not name.startswith(PREFIX):
+            continue  # .env may serve other programs too
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else "remove it; .env.example lists the settings there are"
+            problems.append(f"{name} (in {where}) is no setting of Rondan: {hint}")
+        elif value != "":
+            fields[known[name]] = value
+    settings = None
+    try:
+        settings = _build(fields)
+    except ValidationError as error:
+        for one in error.errors():
+            name = PREFIX + str(one["loc"][0]).upper()
+            value, where = values.get(name, ("", "the environment"))
+            shown = "…" if "TOKEN" in name or "SECRET" in name else value
+            reason = one["msg"].removeprefix("Value error, ")
+            problems.append(f"{name}={shown} (in {where}): {reason}")
+    if settings and settings.web_address and not is_loopback(settings.web_address[0]) and settings.web_token is None:
+        problems.append(
+            f"RONDAN_WEB={settings.web} can be reached from other machines: set RONDAN_WEB_TOKEN to a long secret, "
+            "or use 127.0.0.1"
+        )
+    if problems or settings is None:
+        raise ConfigError(*problems)
+    return settings
+
+
+class _Given(Settings):
+    """Settings from what `load` collected only; the environment was read there, to say where each value came from."""
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_others: Any) -> tuple[Any, ...]:  # type: ignore[override]
+        return (init_settings,)
+
+
+def _build(fields: dict[str, str]) -> Settings:
+    return _Given(**fields)  # type: ignore[arg-type]

@@ -1,0 +1,412 @@
+"""HTML of a page or a feed's entry to a document. Nothing of the markup survives but what a document can say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qs, urlsplit
+
+from bot.sources.charset import decode
+from bot.sources.links import absolute
+from bot.sources.tree import Node, article, grow, is_aside
+from core.document import Block, Break, Cited, Code, Document, Heading, Image, Item, List, Paragraph, Quote, Span, Spans
+from core.document import Table, plain_all, spans, words_of
+from core.lines import cut, gaps, marker, tidy, trimmed
+
+_BLOCKS = frozenset(
+    "html body main article section div header hgroup p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote table thead tbody"
+    " tfoot tr td th caption figure figcaption pre hr address center details summary fieldset iframe img picture".split()
+)
+_HEADINGS = {f"h{n}": n for n in range(1, 7)}
+_SKIPPED = frozenset("head title meta base rp rt source track param embed colgroup col area".split())
+_BOLD, _ITALIC, _STRIKE, _CODE = (
+    {"b", "strong"},
+    {"i", "em", "cite", "dfn", "var"},
+    {"s", "del", "strike"},
+    {"code", "kbd", "samp", "tt"},
+)
+_CJK = r"[　-〿぀-ヿ㐀-䶿一-鿿豈-﫿＀-｠￠-￦]"
+_WRAP = re.compile(rf"(?<={_CJK})[ \t\f]*[\r\n]+[ \t\f\r\n]*(?={_CJK})")
+_SPACE = re.compile(r"[ \t\r\n\f]+")
+_RULE = 1000  # the weight of a gap that holds a rule
+_CARD = 600  # letters; a longer block is a text even if it is one link
+
+Flow = list["Block | int"]
+"""Blocks with the weight of extra room between them: 1 for each blank paragraph or line."""
+
+
+def parse(html: str | bytes, base_url: str = "") -> Document:
+    """A document from HTML; links are resolved against `base_url`, those that aren't http(s) only lose the link.
+
+    Takes any input in time linear to its length, and never raises.
+    """
+    root, title = article(grow(decode(html) if isinstance(html, bytes) else html))
+    writer = _Writer(base=base_url, whole=root.size)
+    blocks = list(tidy(_settled(writer.flow(root))))
+    if title and not (blocks and isinstance(blocks[0], Heading) and words_of(blocks[0].spans) == title):
+        blocks.insert(0, Heading(level=1, spans=spans(title)))
+    return Document(blocks=tuple(blocks))
+
+
+def _settled(flow: Flow) -> Iterator[Block]:
+    """Blocks with a `Break` where the room between two is wider than is usual here."""
+    blocks: list[Block] = []
+    weights: list[int] = []
+    room = 0
+    for one in flow:
+        if isinstance(one, int):
+            room += one
+            continue
+        if blocks:
+            weights.append(room + 1)
+        blocks.append(one)
+        room = 0
+    for block, broken in zip(blocks, [False, *gaps(weights)], strict=False):
+        if broken:
+            yield Break()
+        yield block
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Turns nodes into blocks. `run` is the inline text since the last block; `\\n` in it is a `<br>`."""
+
+    base: str
+    whole: int
+    run: list[Span] = field(default_factory=list)
+    cards: bool = True
+
+    def flow(self, node: Node) -> Flow:
+        """The blocks of a node's children."""
+        out: Flow = []
+        outer, self.run = self.run, []
+        self._walk(node, Span(text=""), out)
+        self._flush(out)
+        self.run = outer
+        return out
+
+    def blocks(self, node: Node) -> tuple[Block, ...]:
+        return tuple(_settled(self.flow(node)))
+
+    def _walk(self, node: Node, style: Span, out: Flow) -> None:
+        for child in node.children:
+            if isinstance(child, str):
+                self.run.append(replace(style, text=_SPACE.sub(" ", _WRAP.sub("", child))))
+            elif child.tag in _SKIPPED or is_aside(child, self.whole):
+                continue
+            elif child.tag in _BLOCKS or (self.cards and child.card and child.links):
+                self._flush(out)
+                out += self._block(child, style)
+            else:
+                self._inline(child, style, out)
+
+    def _inline(self, node: Node, style: Span, out: Flow) -> None:
+        tag = node.tag
+        if tag == "br":
+            self.run.append(Span(text="\n"))
+        elif tag == "ruby":
+            self.run += _ruby(node, style)
+        elif tag == "wbr":
+            return
+        else:
+            self._walk(node, self._styled(node, style), out)
+
+    def _styled(self, node: Node, style: Span) -> Span:
+        tag = node.tag
+        if tag in _BOLD:
+            return replace(style, bold=True)
+        if tag in _ITALIC:
+            return replace(style, italic=True)
+        if tag in _STRIKE:
+            return replace(style, strike=True)
+        if tag in _CODE:
+            return replace(style, code=True)
+        if tag == "a":
+            return replace(style, link=absolute(node.attrs.get("href", "") or "#", self.base))
+        if tag == "span" and re.search(r"font-weight\s*:\s*(bold|[6-9]00)", node.attrs.get("style", "")):
+            return replace(style, bold=True)
+        return style
+
+    def _flush(self, out: Flow) -> None:
+        """The inline text so far as paragraphs: two line breaks part them, more are room."""
+        run, self.run = self.run, []
+        lines = _lines(run)
+        held: list[Spans] = []
+        blank = 0
+        seen = False
+        for line in lines:
+            if line:
+                if seen and not held and blank:
+                    out += [blank - 1] if blank > 1 else []
+                held.append(line)
+                blank, seen = 0, True
+                continue
+            if held:
+                out.append(Paragraph(spans=_with_breaks(held)))
+                held = []
+            blank += 1
+        if held:
+            out.append(Paragraph(spans=_with_breaks(held)))
+        elif seen and blank > 2:
+            out.append(blank - 2)
+
+    # --- blocks ---
+
+    def _block(self, node: Node, style: Span) -> Flow:
+        tag = node.tag
+        if tag in _HEADINGS or tag == "dt":
+            return self._heading(node)
+        if self.cards and (card := self._card(node)):
+            return [card]
+        match tag:
+            case "hr":
+                return [_RULE]
+            case "p" | "div" if _blank(node):
+                return [1]
+            case "ul" | "ol":
+                return self._list(node)
+            case "blockquote":
+                return self._quote(node)
+            case "table":
+                return self._table(node)
+            case "pre":
+                return _code(node)
+            case "img":
+                return self._image(node)
+            case "iframe":
+                return self._embed(node)
+        return self._plain(node, style)
+
+    def _plain(self, node: Node, style: Span) -> Flow:
+        """A block without a meaning of its own; the style around it holds within (`<b><p>`)."""
+        outer, self.run = self.run, []
+        out: Flow = []
+        self._walk(node, style, out)
+        self._flush(out)
+        self.run = outer
+        return out
+
+    def _heading(self, node: Node) -> Flow:
+        run: list[Span] = []
+        rest: Flow = []
+        for one in self.flow(node):
+            if isinstance(one, Paragraph):
+                run += [*([Span(text=" ")] if run else []), *one.spans]
+            elif not isinstance(one, int):
+                rest.append(one)  # a picture within a heading
+        words = trimmed([replace(span, text=span.text.replace("\n", " ")) for span in run])
+        return [*([Heading(level=_HEADINGS.get(node.tag, 6), spans=words)] if words else []), *rest]
+
+    def _list(self, node: Node) -> Flow:
+        ordered = node.tag == "ol"
+        items = [child for child in node.children if isinstance(child, Node) and child.tag not in _SKIPPED]
+        step = -1 if "reversed" in node.attrs else 1
+        number = _number(node.attrs.get("start"), sum(one.tag == "li" for one in items) if step < 0 else 1)
+        out: list[Item] = []
+        cards, self.cards = self.cards, False
+        for one in items:
+            number = _number(one.attrs.get("value"), number)
+            blocks = self.blocks(one) if one.tag == "li" else tuple(_settled(self._block(one, Span(text=""))))
+            if not blocks:
+                continue
+            if one.tag != "li" and out:  # a list directly within a list belongs to the item above
+                out[-1] = replace(out[-1], blocks=(*out[-1].blocks, *blocks))
+                continue
+            out.append(Item(marker=one.attrs.get("data-marker") or (f"{number}." if ordered else "•"), blocks=blocks))
+            number += step
+        self.cards = cards
+        items_typed = _typed(out)
+        return [List(ordered=ordered or items_typed != out, items=tuple(items_typed))] if out else []
+
+    def _quote(self, node: Node) -> Flow:
+        blocks = tuple(tidy(self.blocks(node)))
+        return [Quote(blocks=blocks)] if blocks else []
+
+    def _table(self, node: Node) -> Flow:
+        rows = [[cell for cell in _cells(row)] for row in _rows(node)]
+        rows = [row for row in rows if row]
+        if not rows or node.attrs.get("role") == "presentation" or _for_layout(rows):
+            return self._plain(node, Span(text=""))
+        cells = tuple(tuple(self._cell(cell) for cell in row) for row in rows)
+        return [Table(header=all(cell.tag == "th" for cell in rows[0]), rows=cells)]
+
+    def _cell(self, node: Node) -> Spans:
+        run: list[Span] = []
+        for block in self.blocks(node):
+            run += [Span(text=" ")] if run else []
+            run += block.spans if isinstance(block, Paragraph | Heading) else spans(plain_all([block]))
+        return trimmed(run)
+
+    def _image(self, node: Node) -> Flow:
+        for name in ("data-src", "src"):
+            if link := absolute(node.attrs.get(name) or "#", self.base):
+                return [Image(url=link, alt=" ".join(node.attrs.get("alt", "").split()))]
+        return []
+
+    # --- cards ---
+
+    def _card(self, node: Node) -> Cited | None:
+        """A block that only holds one link to elsewhere, or that its class calls a card."""
+        if len(node.links) != 1 or not 0 < node.size <= _CARD or node.tag in ("table", "ul", "ol", "dl"):
+            return None
+        embedded = node.tag in ("blockquote", "figure", "div", "article", "section", "a") and node.card
+        if node.linked < node.size and not (embedded and node.linked * 4 >= node.size):
+            return None
+        link = absolute(node.links[0], self.base)
+        if link is None or (self.base and link.split("#")[0] == self.base.split("#")[0]):
+            return None
+        if urlsplit(link).path in ("", "/") and self.base and urlsplit(link).netloc == urlsplit(self.base).netloc:
+            return None
+        title = _card_title(node)
+        return Cited(title=title, url=link) if title else None
+
+    def _embed(self, node: Node) -> Flow:
+        link = absolute(node.attrs.get("src") or "#", self.base)
+        if link is None:
+            return []
+        inner = parse_qs(urlsplit(link).query).get("url", [""])[0]  # card makers put the page's address there
+        link = absolute(inner, "") or link if inner else link
+        title = " ".join(node.attrs.get("title", "").split())
+        return [Cited(title=title or link, url=link)] if title or inner or "/embed" in link else []
+
+
+def _card_title(node: Node) -> str:
+    inner = [one for one in node.nodes() if one is not node and one.size]
+    for one in inner:
+        if any("title" in name for name in one.names()):
+            return one.text()
+    for one in inner:
+        if one.tag in _HEADINGS or (one.tag in _BOLD and node.card):
+            return one.text()
+    if any(one.tag in _BLOCKS for one in inner):
+        return next(
+            (one.text() for one in inner if not any(isinstance(kid, Node) and kid.size for kid in one.children)), ""
+        )
+    return next((one.text() for one in inner if one.tag == "a"), "") if node.card else node.text()
+
+
+# --- small pieces ---
+
+
+def _lines(run: Iterable[Span]) -> list[Spans]:
+    """Inline text cut at its line breaks; white space at the edges of lines gone, spans of one style joined."""
+    merged: list[Span] = []
+    for span in run:
+        text = span.text
+        if merged and (merged[-1].text[-1:] in (" ", "\n") or not merged[-1].text) and text.startswith(" "):
+            text = text[1:]
+        if not text:
+            continue
+        if (
+            merged
+            and replace(merged[-1], text="") == replace(span, text="")
+            and span.ruby is None
+            and "\n" not in (text, merged[-1].text)
+        ):
+            merged[-1] = replace(merged[-1], text=merged[-1].text + text)
+        else:
+            merged.append(replace(span, text=text))
+    out: list[list[Span]] = [[]]
+    for span in merged:
+        if span.text == "\n":
+            out.append([])
+        else:
+            out[-1].append(span)
+    return [trimmed(line) for line in out]
+
+
+def _with_breaks(lines: Sequence[Spans]) -> Spans:
+    out: list[Span] = []
+    for line in lines:
+        if out:
+            out[-1] = replace(out[-1], text=out[-1].text + "\n")
+        out += line
+    return tuple(out)
+
+
+def _blank(node: Node) -> bool:
+    """An empty line made by hand: `<p>&nbsp;</p>`, `<p><br></p>`. An empty `<p></p>` takes no room."""
+    if node.size:
+        return False
+    inside = list(node.nodes())
+    if any(one.tag in ("img", "iframe", "hr", "picture") for one in inside):
+        return False
+    texts = "".join(kid for one in inside for kid in one.children if isinstance(kid, str))
+    return any(one.tag == "br" for one in inside) or "\xa0" in texts or "　" in texts
+
+
+def _ruby(node: Node, style: Span) -> list[Span]:
+    """Base texts with their readings."""
+    out: list[Span] = []
+    base = ""
+    for child in node.children:
+        if isinstance(child, str):
+            base += child.strip()
+        elif child.tag in ("rt", "rtc"):
+            if base:
+                out.append(replace(style, text=base, ruby=child.text() or None))
+            base = ""
+        elif child.tag != "rp":
+            base += child.text()
+    return [*out, *([replace(style, text=base)] if base else [])]
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    return int(text) if text and re.fullmatch(r"-?[0-9]{1,6}", text.strip()) else otherwise
+
+
+def _typed(items: list[Item]) -> list[Item]:
+    """Items whose texts all carry a number typed by hand: it is the marker, the list's own was hidden."""
+    out: list[Item] = []
+    for item in items:
+        first = item.blocks[0]
+        found = marker(words_of(first.spans)) if isinstance(first, Paragraph) else None
+        if found is None or not isinstance(first, Paragraph) or not re.search(r"\d|[①-⑳]", found[0]):
+            return items
+        out.append(Item(marker=found[0], blocks=(Paragraph(spans=cut(first.spans, found[1])), *item.blocks[1:])))
+    return out
+
+
+def _rows(table: Node) -> Iterator[Node]:
+    """The rows of a table, not those of tables in it."""
+    for child in table.children:
+        if isinstance(child, Node):
+            if child.tag == "tr":
+                yield child
+            elif child.tag in ("thead", "tbody", "tfoot"):
+                yield from (one for one in child.children if isinstance(one, Node) and one.tag == "tr")
+
+
+def _cells(row: Node) -> Iterator[Node]:
+    yield from (one for one in row.children if isinstance(one, Node) and one.tag in ("td", "th"))
+
+
+def _for_layout(rows: Sequence[Sequence[Node]]) -> bool:
+    """Whether a table only arranges the page: one column without a header, or cells that hold blocks."""
+    if any(cell.tag == "th" for row in rows for cell in row):
+        return False
+    blocks = {"h1", "h2", "h3", "h4", "table", "ul", "ol", "blockquote"}
+    if all(len(row) == 1 for row in rows):
+        return True
+    cells = [cell for row in rows for cell in row]
+    return any(
+        one.tag in blocks or (one.tag in ("p", "div") and cell.size > 200) for cell in cells for one in cell.nodes()
+    )
+
+
+def _code(node: Node) -> Flow:
+    text = "".join(_raw(node)).strip("\n")
+    inner = next((one for one in node.nodes() if one.tag == "code"), node)
+    language = next((name.removeprefix("language-") for name in inner.names() if name.startswith("language-")), "")
+    return [Code(text=text, language=language)] if text.strip() else []
+
+
+def _raw(node: Node) -> Iterator[str]:
+    for child in node.children:
+        if isinstance(child, str):
+            yield child
+        elif child.tag == "br":
+            yield "\n"
+        else:
+            yield from _raw(child)

@@ -1,0 +1,53 @@
+"""`/help`: made from the commands themselves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from commands.registry import COMMANDS, OPTION_NAMES, Command, Tools, command
+from core.chat import Caller
+from core.document import Block, Heading, Item, List, Paragraph, Span, spans
+from core.errors import Refusal
+from core.message import Message, Reply
+from core.speech import say
+from core.text import fold
+
+
+@command("help", japanese="ヘルプ", summary="使えるコマンドを示します。")
+async def help_(
+    tools: Tools,
+    caller: Caller,
+    *,
+    command: Annotated[str | None, "Only this command, with its options.", "このコマンドだけを詳しく。"] = None,
+) -> Reply:
+    """Show what you can ask."""
+    if command is not None:
+        return _one(caller, command)
+    title = say(caller.language, "help.title")
+    mine = [one for one in COMMANDS.values() if caller.roles & one.roles]
+    items = tuple(Item(marker="•", blocks=(Paragraph(spans=_line(caller, one)),)) for one in mine)
+    blocks: tuple[Block, ...] = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
+    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+
+
+def _line(caller: Caller, one: Command) -> tuple[Span, ...]:
+    name = f"/{one.japanese}" if caller.language == "ja" else ""
+    return (
+        Span(text=one.usage, code=True),
+        Span(text=f" {name} — " if name else " — "),
+        Span(text=one.help.get(caller.language, one.help["en"])),
+    )
+
+
+def _one(caller: Caller, name: str) -> Reply:
+    wanted = fold(name.lstrip("/／"))
+    found = next((one for one in COMMANDS.values() if wanted in (one.name, fold(one.japanese))), None)
+    if found is None or not caller.roles & found.roles:
+        raise Refusal(say(caller.language, "help.unknown", name=name))
+    items = []
+    for option in found.options:
+        japanese = f" ({OPTION_NAMES.get(option.name, '')})" if caller.language == "ja" else ""
+        text = f"{option.name}{japanese} — {option.help.get(caller.language, option.help['en'])}"
+        items.append(Item(marker="•", blocks=(Paragraph(spans=spans(text)),)))
+    blocks: tuple[Block, ...] = (Paragraph(spans=_line(caller, found)), List(ordered=False, items=tuple(items)))
+    return Reply(message=Message(title=found.usage, blocks=blocks, language=caller.language))

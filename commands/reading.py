@@ -1,0 +1,191 @@
+"""Reading and answering a piece: `/piece`, and what the buttons Read, Comment and the stances do."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Annotated
+
+from commands.registry import Press, Tools, command, form, press
+from core import faces
+from core.chat import Caller, Commented, Person, Reacted
+from core.document import Paragraph, spans
+from core.errors import Refusal
+from core.faces import action
+from core.message import Field, Form, Message, Reply
+from core.pieces import Piece
+from core.speech import say
+from core.text import fold
+from core.times import moment
+from storage import pieces, postings
+from storage.digests import Audience
+
+
+@command("piece", japanese="記事", summary="番号か言葉で記事を一つ示します。")
+async def piece(
+    tools: Tools,
+    caller: Caller,
+    *,
+    piece: Annotated[Piece, "Its number, or words of its title.", "番号、または題名の言葉。"],
+) -> Reply:
+    """Show one piece, by its number or by words of its title."""
+    card = faces.card(piece, caller.language, caller.zone, tools.scale)
+    blocks = list(card.blocks)
+    where = await links_to(tools, piece)
+    for address in where[:3]:
+        blocks.append(Paragraph(spans=spans(address, link=address)))
+    message = Message(title=card.title, blocks=tuple(blocks), actions=card.actions, language=caller.language)
+    return Reply(message=message)
+
+
+async def piece_meant(tools: Tools, caller: Caller, text: str) -> Piece:
+    """The piece that somebody means: `#12`, `12`, or words of a title. Refusal if there is none, or several fit."""
+    moderator = bool(caller.roles & {"moderator", "admin"})
+    digits = fold(text).lstrip("#")
+    if digits.isdigit():
+        found = await pieces.piece(tools.db, int(digits))
+        if found is not None and (found.state == "published" or moderator):
+            return found
+        raise Refusal(say(caller.language, "piece.none", words=text))
+    hits = await pieces.find_by_words(tools.db, text)
+    exact = [number for number, title in hits if fold(title) == fold(text)]
+    if len(exact) == 1 or len(hits) == 1:
+        found = await pieces.piece(tools.db, exact[0] if exact else hits[0][0])
+        assert found is not None
+        return found
+    if not hits:
+        raise Refusal(say(caller.language, "piece.none", words=text))
+    several = "\n".join(f"#{number} {title}" for number, title in hits[:10])
+    raise Refusal(f"{say(caller.language, 'piece.several')}\n{several}")
+
+
+async def links_to(tools: Tools, piece: Piece, near: Caller | None = None) -> list[str]:
+    """Where a piece stands in the chats; the channel of `near` first, then its platform."""
+    spots = await postings.link_anchor(tools.db, piece.number)
+    if near is not None:
+        spots.sort(key=lambda spot: (spot[:2] != (near.platform, near.channel), spot[0] != near.platform))
+    found = [tools.link(*spot) for spot in spots]
+    return [one for one in found if one]
+
+
+def audience_of(caller: Caller, place: int | None) -> Audience:
+    """Whose comments a caller may see."""
+    return Audience(
+        place=place, community=caller.community, platform=caller.platform, everything=caller.platform == "shell"
+    )
+
+
+async def caller_place(tools: Tools, caller: Caller) -> int | None:
+    """The place that somebody asks from, if it is one."""
+    rows = await tools.db.read(
+        "select id from place where platform=? and channel=?", caller.platform, caller.channel or ""
+    )
+    return rows[0]["id"] if rows else None
+
+
+# --- buttons ---
+
+
+@press("read")
+async def read(tools: Tools, caller: Caller, pressed: Press) -> Reply:
+    """The first page, privately."""
+    return _page(caller, pressed, replace=False)
+
+
+@press("page")
+async def turn(tools: Tools, caller: Caller, pressed: Press) -> Reply:
+    """Another page, in place of the one whose button was pressed."""
+    return _page(caller, pressed, replace=True)
+
+
+def _page(caller: Caller, pressed: Press, *, replace: bool) -> Reply:
+    message = faces.page(pressed.piece, pressed.what, caller.language)
+    if message is None:
+        raise Refusal(say(caller.language, "refused.stale"))
+    return Reply(message=message, replace=replace)
+
+
+@press("comment")
+async def comment(tools: Tools, caller: Caller, pressed: Press) -> Form:
+    """The comment form, for the piece or for the section at which it was pressed."""
+    return Form(
+        id=action("comment", pressed.piece.uid, pressed.what),
+        title=say(caller.language, "comment.title"),
+        submit=say(caller.language, "comment.submit"),
+        fields=(Field(key="text", label=say(caller.language, "comment.field"), limit=3000),),
+    )
+
+
+@form("comment")
+async def commented(tools: Tools, caller: Caller, pressed: Press) -> Reply:
+    """Keep what was written in the form."""
+    text = pressed.values.get("text", "").strip()
+    if not text:
+        raise Refusal(say(caller.language, "comment.empty"))
+    section = None if pressed.what == "-" else pressed.what.split(".")[0]
+    anchor = await _card_anchor(tools, caller, pressed)
+    await tools.ears.keep(
+        Commented(
+            platform=caller.platform,
+            channel=caller.channel or "",
+            anchor=f"form:{secrets.token_hex(8)}",
+            person=Person(id=caller.person.id, name=caller.person.name),
+            text=text,
+            at=tools.clock(),
+            reply_to=anchor,
+            section=section,
+            source="form",
+        )
+    )
+    return _noted(caller, say(caller.language, "comment.kept", title=pressed.piece.title))
+
+
+async def _card_anchor(tools: Tools, caller: Caller, pressed: Press) -> str:
+    """The message that an answer hangs on: the piece's card where the caller is. Refusal if it is not posted there."""
+    for platform, channel, anchor in await postings.link_anchor(tools.db, pressed.piece.number):
+        if platform == caller.platform and channel == caller.channel:
+            return anchor
+    raise Refusal(say(caller.language, "refused.stale"))
+
+
+@press("stance")
+async def stance(tools: Tools, caller: Caller, pressed: Press) -> Reply:
+    """Take a stance, or take it back by pressing again. A person has one stance a piece: the latest."""
+    chosen = tools.scale.get(pressed.what)
+    if chosen is None:
+        raise Refusal(say(caller.language, "refused.stale"))
+    anchor = await _card_anchor(tools, caller, pressed)
+    rows = await tools.db.read(
+        """select e.name, r.at from reaction r join emoji e on e.id=r.emoji_id join person p on p.id=r.person_id
+           join anchor a on a.id=r.anchor_id
+           where r.piece_id=? and p.platform=? and p.account=? and a.anchor=? and r.present=1 and r.source='button'""",
+        pressed.piece.number, caller.platform, caller.person.id, anchor,
+    )  # fmt: skip
+    pressed_before = {row["name"] for row in rows}
+    now = tools.clock()
+    for row in rows:  # a button press replaces the one before
+        await tools.ears.keep(_button(caller, anchor, row["name"], False, max(now, moment(row["at"] + 1))))
+    taken_back = chosen.emoji[0] in pressed_before
+    if not taken_back:
+        await tools.ears.keep(_button(caller, anchor, chosen.emoji[0], True, now))
+    name = "stance.taken-back" if taken_back else "stance.kept"
+    label = f"{chosen.emoji[0]} {chosen.name(caller.language)}"
+    return _noted(caller, say(caller.language, name, stance=label, title=pressed.piece.title))
+
+
+def _button(caller: Caller, anchor: str, emoji: str, added: bool, at: datetime) -> Reacted:
+    return Reacted(
+        platform=caller.platform,
+        channel=caller.channel or "",
+        anchor=anchor,
+        person=caller.person,
+        emoji=emoji,
+        added=added,
+        at=at,
+        source="button",
+        kind="button",
+    )
+
+
+def _noted(caller: Caller, sentence: str) -> Reply:
+    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))

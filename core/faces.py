@@ -1,0 +1,352 @@
+"""How a piece is shown: its card, its sections as messages, its pages for private reading. Pure, in any language.
+
+What may be shown of a source's text (`full`, `excerpt`, `link`) is decided once, in `shareable`; all else builds on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from core.document import Block, Cited, Heading, List, Paragraph, Quote, Span, Spans, plain, spans, words_of
+from core.message import Action, Divider, Message, MessageBlock, Small
+from core.pieces import Outline, Part, Piece, Section, TextMode
+from core.speech import say, say_date
+from core.stances import Scale
+from core.text import cut, length, sentences, shorten
+
+EXCERPT = 300
+"""Most UTF-16 units of a source's own text that are shown where it allows an excerpt."""
+PAGE = 2800
+"""Most UTF-16 units on one page of private reading: fits every platform, in Japanese too (3 bytes a character)."""
+LEDE = 200
+
+
+def action(kind: str, uid: str, what: str = "-") -> str:
+    """The id of a button: versioned, so that posts of an older Rondan keep working."""
+    return f"v1:{kind}:{uid}:{what}"
+
+
+# --- what may be shown ---
+
+
+def shareable(outline: Outline, mode: TextMode) -> Outline:
+    """The part of an outline that may leave the house: all, an excerpt of its first words, or nothing but the title."""
+    if mode == "full":
+        return outline
+    if mode == "link":
+        return replace(outline, parts=())
+    parts: list[Part] = []
+    left = EXCERPT
+    for part in outline.parts:
+        sections = []
+        for section in part.sections:
+            blocks: tuple[Block, ...] = ()
+            words = " ".join(plain(block) for block in section.blocks if isinstance(block, Paragraph))
+            if left > 0 and words:
+                text = shorten(words, left)
+                blocks = (Paragraph(spans=spans(text)),)
+                left = 0
+            sections.append(replace(section, blocks=blocks))
+        parts.append(replace(part, sections=tuple(sections)))
+    return replace(outline, parts=tuple(parts))
+
+
+def full_text(piece: Piece) -> str:
+    """The words of a piece that may be searched, exported and quoted, with its title and topics."""
+    outline = shareable(piece.outline, piece.text_mode)
+    lines = [piece.title, piece.author or "", *(topic.name(piece.language) for topic in piece.topics)]
+    lines += [one.title for one in outline.cited]
+    for part in outline.parts:
+        lines += [words_of(remark.spans) for remark in part.remarks]
+        for section in part.sections:
+            if section.voice != "offer":
+                lines += [section.heading or "", *(plain(block) for block in section.blocks)]
+    return "\n".join(line for line in lines if line)
+
+
+def lede(piece: Piece) -> str:
+    """The author's first remark, or else the first sentence of the text that may be shown."""
+    outline = shareable(piece.outline, piece.text_mode)
+    for remark in outline.remarks():
+        return shorten(words_of(remark.spans), LEDE)
+    for section in outline.sections():
+        for block in section.blocks:
+            if isinstance(block, Paragraph) and section.voice != "offer":
+                text = words_of(block.spans)
+                return shorten((sentences(text, outline.language) or [text])[0].strip(), LEDE)
+    return ""
+
+
+# --- the card ---
+
+
+def card(piece: Piece, language: str, zone: str, scale: Scale) -> Message:
+    """The announcement of a piece: title, small print, what it is on, the author's remark or its first words, buttons."""
+    if piece.state == "retracted":
+        return withdrawn(piece, language, zone)
+    outline = shareable(piece.outline, piece.text_mode)
+    blocks: list[MessageBlock] = [Heading(level=1, spans=spans(piece.title, link=piece.url))]
+    blocks.append(Small(spans=spans(_small_print(piece, language, zone))))
+    blocks += [Cited(title=one.title, url=one.url) for one in outline.cited[:3]]
+    opening = next((part.remarks for part in outline.parts if part.remarks), ())
+    if opening:
+        blocks += [Paragraph(spans=remark.spans) for remark in opening]
+    elif text := lede(piece):
+        blocks.append(Paragraph(spans=spans(text)))
+    if piece.topics:
+        names = "、" if language == "ja" else ", "
+        topics = names.join(topic.name(language) for topic in piece.topics)
+        blocks.append(Small(spans=spans(say(language, "card.topics", topics=topics))))
+    return Message(
+        title=piece.title, blocks=tuple(blocks), actions=_card_actions(piece, language, scale), language=language
+    )
+
+
+def _small_print(piece: Piece, language: str, zone: str) -> str:
+    day = say_date(language, piece.published.astimezone(ZoneInfo(zone)).date())
+    parts = [f"#{piece.number}", piece.author or "", day, say(language, "card.featured") if piece.featured else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _card_actions(piece: Piece, language: str, scale: Scale) -> tuple[Action, ...]:
+    actions: list[Action] = []
+    if pages(piece):
+        actions.append(Action(id=action("read", piece.uid), label=say(language, "read"), style="primary"))
+    actions.append(Action(id=action("comment", piece.uid), label=say(language, "comment")))
+    for stance in scale.stances:
+        label = f"{stance.emoji[0]} {stance.name(language)}"
+        actions.append(Action(id=action("stance", piece.uid, stance.key), label=label))
+    if piece.url:
+        actions.append(Action(id=action("open", piece.uid), label=say(language, "read.at-source"), url=piece.url))
+    return tuple(actions)
+
+
+def withdrawn(piece: Piece, language: str, zone: str) -> Message:
+    """What stands where a retracted piece stood."""
+    title = say(language, "withdrawn", title=piece.title)
+    reason, _, day = piece.note.rpartition("\n")
+    blocks: list[MessageBlock] = [
+        Heading(level=1, spans=spans(title)),
+        Paragraph(spans=spans(say(language, "withdrawn.note", date=day or say_date(language, piece.published.date())))),
+    ]
+    if reason:
+        blocks.append(Paragraph(spans=spans(say(language, "reason", reason=reason))))
+    return Message(title=title, blocks=tuple(blocks), language=language)
+
+
+# --- sections as messages under the card ---
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One message that a place should show for a piece. `under` names the leaf above it; `message` None: nothing."""
+
+    name: str
+    message: Message | None
+    under: str | None = None
+    section: str | None = None
+
+
+def leaves(piece: Piece, layout: str, language: str, zone: str, scale: Scale, limit: int) -> list[Wanted]:
+    """All messages of a piece at a place, in order. `limit`: the UTF-16 units that one message of the platform holds."""
+    found = [Wanted("card", card(piece, language, zone, scale))]
+    if layout != "thread" or piece.state == "retracted":
+        return found
+    outline = shareable(piece.outline, piece.text_mode)
+    for part in outline.parts:
+        for position, section in enumerate(part.sections):
+            if section.voice == "offer":
+                continue
+            lead: tuple[MessageBlock, ...] = ()
+            if position == 0 and part is not outline.parts[0]:
+                lead = tuple(Quote(blocks=(remark,)) for remark in part.remarks)
+            found += _section_leaves(piece, section, lead, language, limit)
+    return found
+
+
+def _section_leaves(
+    piece: Piece, section: Section, lead: tuple[MessageBlock, ...], language: str, limit: int
+) -> Iterator[Wanted]:
+    head: tuple[MessageBlock, ...] = (*lead, *_heading(section))
+    if not head and not section.blocks:
+        return
+    chunks = split_blocks(section.blocks, limit - sum(_size(block) for block in head) - 20) or [()]
+    comment = Action(id=action("comment", piece.uid, section.key), label=say(language, "comment"))
+    for number, chunk in enumerate(chunks):
+        title = section.heading or piece.title
+        last = number == len(chunks) - 1
+        blocks = (head if number == 0 else ()) + tuple(chunk)
+        message = Message(title=title, blocks=blocks, actions=(comment,) if last else (), language=language)
+        yield Wanted(f"section:{section.key}:{number}", message, under="card", section=section.key)
+
+
+def _heading(section: Section) -> tuple[MessageBlock, ...]:
+    return (Heading(level=section.level + 1, spans=spans(section.heading)),) if section.heading else ()
+
+
+def removed_section(language: str) -> Message:
+    """What stands where a section stood that a later revision no longer has; answers may hang on it."""
+    text = say(language, "section.removed")
+    return Message(title=text, blocks=(Small(spans=spans(text)),), language=language)
+
+
+# --- private reading ---
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a piece. `key` names it in buttons: the section's key, with `.n` for the n-th part of a long one."""
+
+    key: str
+    section: str
+    name: str
+    blocks: tuple[MessageBlock, ...]
+    offer: str = ""
+
+
+def pages(piece: Piece) -> list[Page]:
+    """A piece as pages: a section each, the author's remarks above the first of their part, long sections on several."""
+    outline = shareable(piece.outline, piece.text_mode)
+    found: list[Page] = []
+    for part in outline.parts:
+        waiting: list[MessageBlock] = [Quote(blocks=(remark,)) for remark in part.remarks]
+        name = ""
+        for section in part.sections:
+            if section.voice == "offer":
+                if found:
+                    found[-1] = replace(found[-1], offer=" ".join(plain(block) for block in section.blocks))
+                continue
+            waiting += _heading(section)
+            name = name or section.heading or piece.title
+            if not section.blocks:
+                continue  # a heading without text of its own stands above its first child
+            for number, chunk in enumerate(split_blocks(section.blocks, PAGE)):
+                key = section.key if number == 0 else f"{section.key}.{number}"
+                found.append(Page(key, section.key, name, (*waiting, *chunk)))
+                waiting, name = [], section.heading or piece.title
+            name = ""
+        if waiting and piece.text_mode == "full":  # remarks or headings with nothing under them are still read
+            key = part.sections[-1].key if part.sections else f"remark{len(found)}"
+            found.append(Page(key, key, name or piece.title, tuple(waiting)))
+    return found
+
+
+def page(piece: Piece, key: str, language: str) -> Message | None:
+    """A page with what comes next, offered by name; `-` is the first page, None if there is no such page."""
+    all_pages = pages(piece)
+    at = next((n for n, one in enumerate(all_pages) if one.key == key), 0 if key == "-" and all_pages else None)
+    if at is None:
+        return None
+    this = all_pages[at]
+    blocks: list[MessageBlock] = [
+        Small(spans=spans(f"{piece.title} · {at + 1}/{len(all_pages)}")),
+        *this.blocks,
+        Divider(),
+    ]
+    actions: list[Action] = []
+    if at + 1 < len(all_pages):
+        following = all_pages[at + 1]
+        if this.offer:
+            blocks.append(Small(spans=spans(this.offer, italic=True)))
+        blocks.append(Small(spans=spans(say(language, "read.next", heading=following.name))))
+        label = shorten(say(language, "read.more", heading=following.name), 70)
+        actions.append(Action(id=action("page", piece.uid, following.key), label=label, style="primary"))
+    else:
+        ending = "read.end" if piece.text_mode == "full" else "read.rest"
+        blocks.append(Small(spans=spans(say(language, ending))))
+        if at > 0:
+            actions.append(Action(id=action("page", piece.uid, "-"), label=say(language, "read.start")))
+    actions.append(Action(id=action("comment", piece.uid, this.section), label=say(language, "comment")))
+    if piece.url:
+        actions.append(Action(id=action("open", piece.uid), label=say(language, "read.at-source"), url=piece.url))
+    return Message(title=piece.title, blocks=tuple(blocks), actions=tuple(actions), language=language)
+
+
+# --- splitting ---
+
+
+def _size(block: MessageBlock) -> int:
+    """UTF-16 units that a block takes, with room for the marks that a platform puts around it."""
+    if isinstance(block, Small):
+        return length(words_of(block.spans)) + 4
+    if isinstance(block, Divider):
+        return 4
+    return length(plain(block)) + 8
+
+
+def split_blocks(blocks: Sequence[Block], limit: int) -> list[tuple[Block, ...]]:
+    """Blocks in groups that each fit into `limit` UTF-16 units; a block that is longer alone is split inside."""
+    limit = max(limit, 50)
+    groups: list[tuple[Block, ...]] = []
+    group: list[Block] = []
+    used = 0
+    for block in blocks:
+        for piece_of in _smaller(block, limit):
+            size = _size(piece_of)
+            if group and used + size > limit:
+                groups.append(tuple(group))
+                group, used = [], 0
+            group.append(piece_of)
+            used += size
+    if group:
+        groups.append(tuple(group))
+    return groups
+
+
+def _smaller(block: Block, limit: int) -> Iterator[Block]:
+    """A block, or several that together say the same and each fit. Lists keep their own numbers."""
+    if _size(block) <= limit:
+        yield block
+        return
+    match block:
+        case Paragraph():
+            for run in cut_spans(block.spans, limit - 8):
+                yield Paragraph(spans=run)
+        case Heading():
+            for run in cut_spans(block.spans, limit - 8):
+                yield Heading(level=block.level, spans=run)
+        case List():
+            for item in block.items:
+                yield from _smaller_item(block, item, limit)
+        case Quote():
+            for inner in block.blocks:
+                for small in _smaller(inner, limit - 8):
+                    yield Quote(blocks=(small,))
+        case _:
+            for text in cut(plain(block), limit - 8):
+                yield Paragraph(spans=spans(text))
+
+
+def _smaller_item(whole: List, item: object, limit: int) -> Iterator[Block]:
+    from core.document import Item
+
+    assert isinstance(item, Item)
+    one = List(ordered=whole.ordered, items=(item,))
+    if _size(one) <= limit:
+        yield one
+        return
+    first = True
+    for inner in item.blocks:
+        for small in _smaller(inner, limit - length(item.marker) - 16):
+            yield List(ordered=whole.ordered, items=(Item(marker=item.marker, blocks=(small,)),)) if first else small
+            first = False
+
+
+def cut_spans(run: Spans, limit: int) -> list[Spans]:
+    """Spans cut where `core.text.cut` cuts their text; styles go on over a cut."""
+    result: list[Spans] = []
+    rest = list(run)
+    for text in cut(words_of(run), limit):
+        taken: list[Span] = []
+        missing = len(text)
+        while missing and rest:
+            span = rest.pop(0)
+            if len(span.text) > missing:
+                rest.insert(0, replace(span, text=span.text[missing:]))
+                span = replace(span, text=span.text[:missing])
+            taken.append(span)
+            missing -= len(span.text)
+        result.append(tuple(taken))
+    return result

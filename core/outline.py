@@ -1,0 +1,430 @@
+"""What a document says and who says it: its title, what it cites, its parts, their sections and voices.
+
+    units = lines by their looks (core.lines)        roles = heading, remark or body (core.seams)
+    parts = sections under the author's remarks      voices = report, analysis, conclusion, offer (core.voices)
+
+One rule for HTML, Markdown and plain text; pure, and the same every time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+from core.document import Block, Break, Cited, Document, Paragraph, plain_all, spans, words_of
+from core.lines import ended, headline, narrow, several
+from core.pieces import Outline, Part, Section, Voice
+from core.seams import House, Role, Unit, house_of, promoted, roles_of, units_of, without_meta
+from core.text import fold, language_of
+from core.voices import (
+    concludes,
+    framed,
+    is_area,
+    is_furniture,
+    names_analysis,
+    names_report,
+    offered_name,
+    reports,
+    weighs,
+)
+
+_SAMPLE = 20_000  # characters that the language is judged by
+_LIKE = 0.5  # share of common character pairs above which two sections are the same one, edited
+_COMPARED = 300  # sections a side that are compared by likeness; beyond, only headings match
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A part while it is put together. `cards` are what is cited before its first heading."""
+
+    remarks: list[Paragraph] = field(default_factory=list)
+    cards: list[Cited] = field(default_factory=list)
+    cited: list[Cited] = field(default_factory=list)
+    sections: list[_DraftSection] = field(default_factory=list)
+
+    def texts(self) -> list[str]:
+        return [text for section in self.sections if not section.offer for text in section.texts()]
+
+
+@dataclass(slots=True)
+class _DraftSection:
+    level: int
+    heading: str | None
+    offer: bool = False
+    blocks: list[Block] = field(default_factory=list)
+    gap: bool = False
+
+    def texts(self) -> list[str]:
+        return [words_of(block.spans) for block in self.blocks if isinstance(block, Paragraph)]
+
+    def add(self, block: Block) -> None:
+        if self.gap and self.blocks:
+            self.blocks.append(Break())
+        self.gap = False
+        self.blocks.append(block)
+
+
+def outline(document: Document, *, title: str | None = None, default_language: str = "en") -> Outline:
+    """The outline of a document; `title` is what the piece is called elsewhere, if that is known.
+
+    `default_language` decides between Japanese and Chinese for a text of kanji only, and stands for an empty one.
+    """
+    units = units_of(document.blocks)
+    title, units = _title(units, title)
+    units = _without_areas(without_meta(units))
+    house = house_of(units)
+    units = promoted(units, house)
+    drafts = _drafts(units, house)
+    if len(drafts) > 3 and not any(len(draft.sections) > 1 or draft.remarks for draft in drafts) and house.flat:
+        units = [unit for unit in units if unit.kind != "break"]  # a gap before every heading says nothing
+        drafts = _drafts(units, house)
+    body = plain_all(unit.block for unit in units)[:_SAMPLE]
+    voices = _voices(drafts)
+    parts = [
+        Part(
+            remarks=tuple(draft.remarks),
+            sections=tuple(
+                Section(key="", level=one.level, heading=one.heading, voice=voice, blocks=tuple(one.blocks))
+                for one, voice in zip(draft.sections, voices_here, strict=True)
+            ),
+        )
+        for draft, voices_here in zip(drafts, voices, strict=True)
+    ]
+    cited = dict.fromkeys(one for draft in drafts for one in (*draft.cards, *draft.cited))
+    return _keyed(
+        Outline(
+            title=title,
+            language=language_of(body or title or "", default_language),
+            cited=tuple(cited),
+            parts=tuple(parts),
+        )
+    )
+
+
+def title_of(document: Document) -> str | None:
+    """The title that a document gives itself, if any."""
+    return _title(units_of(document.blocks), None)[0]
+
+
+# --- title and comment area ---
+
+
+def _title(units: list[Unit], given: str | None) -> tuple[str | None, list[Unit]]:
+    """(title, units without it)."""
+    while units and units[0].kind == "break":
+        units = units[1:]
+    if not units:
+        return given, []
+    first = units[0]
+    worded = first.kind in ("head", "line", "text", "cited")
+    if given and worded and (_same(first.text, given) or (first.kind == "head" and _alike(first.text, given))):
+        return given, units[1:]
+    if given or not _titles(units):
+        return given, units
+    return first.text, units[1:]
+
+
+def _titles(units: Sequence[Unit]) -> bool:
+    """Whether the first unit is a title: a heading above the others, or a line with more than its own body below."""
+    first, rest = units[0], units[1:]
+    if not rest:
+        return first.kind == "head"
+    if first.kind == "head":
+        levels = [unit.level for unit in rest if unit.kind == "head"]
+        return first.level not in levels or rest[0].kind not in ("text", "rest")
+    if first.kind == "line":
+        return True
+    plain_sentence = first.kind == "text" and narrow(first.text, 80) and not several(first.text)
+    return plain_sentence and rest[0].kind in ("line", "head")
+
+
+def _same(text: str, other: str) -> bool:
+    return "".join(fold(text).split()) == "".join(fold(other).split())
+
+
+def _alike(text: str, other: str) -> bool:
+    one, two = "".join(fold(text).split()), "".join(fold(other).split())
+    return (len(two) > 5 and two in one) or (len(one) > 5 and one in two) or _likeness(_pairs(one), _pairs(two)) > 0.6
+
+
+def _without_areas(units: list[Unit]) -> list[Unit]:
+    """Units up to the comment area, without the page's buttons at the end."""
+    for at, unit in enumerate(units):
+        if unit.kind in ("head", "line", "text") and len(unit.text) <= 80:
+            tail = units[at + 1 :] if is_area(unit.text, [], headed=False) else None
+            if tail is not None and _cuts(unit, units[:at], [one for one in tail if one.kind != "break"]):
+                units = units[:at]
+                break
+    end = len(units)
+    while end and (units[end - 1].kind == "break" or is_furniture(units[end - 1].text)):
+        end -= 1
+    return units[:end]
+
+
+def _cuts(unit: Unit, before: Sequence[Unit], tail: Sequence[Unit]) -> bool:
+    headed = any(one.kind == "head" and one.level <= max(unit.level, 3) for one in tail)
+    if is_area(unit.text, [one.text for one in tail], headed=headed):
+        return True
+    short = sum(len(one.text) for one in tail) * 5 < sum(len(one.text) for one in before)
+    return not headed and short and len(tail) > 1 and not any(concludes(one.text, last=True) for one in tail)
+
+
+# --- parts ---
+
+
+def _drafts(units: Sequence[Unit], house: House) -> list[_Draft]:
+    roles, starts = roles_of(units, house)
+    drafts = [_Draft()]
+    for at, (unit, role) in enumerate(zip(units, roles, strict=True)):
+        part = drafts[-1]
+        anew = at in starts or role == "remark" or (role == "head" and not house.flat and unit.level == house.levels[0])
+        if anew and part.sections:
+            part = _Draft()
+            drafts.append(part)
+        _add(part, unit, role, house)
+    return [draft for draft in drafts if draft.sections or draft.remarks or draft.cards]
+
+
+def _add(part: _Draft, unit: Unit, role: Role, house: House) -> None:
+    match role:
+        case "break":
+            if part.sections:
+                part.sections[-1].gap = True
+        case "remark":
+            part.remarks.append(_spoken(unit))
+        case "head":
+            top = not part.sections if house.flat else unit.level == house.levels[0] or not part.sections
+            part.sections.append(_DraftSection(level=1 if top else 2, heading=unit.text.rstrip("：:").rstrip()))
+        case "offer":
+            part.sections.append(_DraftSection(level=2, heading=None, offer=True, blocks=[unit.block]))
+        case "cited" if not part.sections:
+            assert isinstance(unit.block, Cited)
+            part.cards.append(unit.block)
+        case "cited" | "body":
+            if isinstance(unit.block, Cited):
+                part.cited.append(unit.block)
+            if not part.sections or part.sections[-1].offer:
+                part.sections.append(_DraftSection(level=2 if part.sections else 1, heading=None))
+            part.sections[-1].add(unit.block)
+
+
+def _spoken(unit: Unit) -> Paragraph:
+    return unit.block if isinstance(unit.block, Paragraph) else Paragraph(spans=spans(unit.text))
+
+
+# --- voices ---
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What of a part's paragraphs reports, weighs, and whether it names its article."""
+
+    reporting: float
+    weighing: float
+    framed: bool
+    named: bool
+
+    @property
+    def summary(self) -> bool:
+        """Enough without any article before it."""
+        return self.reporting >= 0.5 and self.framed and self.weighing < 0.34
+
+    @property
+    def likely(self) -> bool:
+        """Enough after the title or card of an article."""
+        return self.summary or (self.reporting >= 0.25 and self.reporting > self.weighing)
+
+
+def _evidence(draft: _Draft) -> _Evidence:
+    texts = draft.texts()
+    count = max(len(texts), 1)
+    headings = [section.heading or "" for section in draft.sections[:1]]
+    return _Evidence(
+        reporting=sum(map(reports, texts)) / count,
+        weighing=sum(map(weighs, texts)) / count,
+        framed=any(map(framed, [*headings, *texts[:2]])),
+        named=any(map(names_report, headings)),
+    )
+
+
+def _voices(drafts: Sequence[_Draft]) -> list[list[Voice]]:
+    """The voices of each part's sections. Bare titles of articles move from the remarks to what is cited."""
+    out: list[list[Voice]] = []
+    offered: str | None = None  # what the part before, a summary itself, offered to go on with
+    for at, draft in enumerate(drafts):
+        evidence = _evidence(draft)
+        _cite(draft, evidence, first=at == 0)
+        summary = (
+            evidence.summary
+            or (bool(draft.cards) and evidence.likely)
+            or (evidence.named and evidence.reporting > 0)
+            or (offered is not None and evidence.reporting > 0 and _takes_up(draft, offered, evidence))
+        )
+        out.append(_section_voices(draft, summary, last=at == len(drafts) - 1))
+        offers = [plain_all(section.blocks) for section in draft.sections if section.offer]
+        offered = offers[-1] if offers and summary else None
+    return out
+
+
+def _takes_up(draft: _Draft, offer: str, evidence: _Evidence) -> bool:
+    """Whether a part gives what was offered: it says the name, or simply goes on reporting."""
+    name = _pairs(fold(offered_name(offer) or ""))
+    said = _pairs(fold(" ".join([*(words_of(one.spans) for one in draft.remarks), draft.sections[0].heading or ""])))
+    return evidence.likely or (len(name) > 0 and len(name & said) * 2 >= len(name))
+
+
+def _cite(draft: _Draft, evidence: _Evidence, *, first: bool) -> None:
+    """Take the bare title of an article out of the remarks: the piece's first line, or the last before a summary."""
+    if not draft.remarks or draft.cards:
+        return
+    titles = [words_of(one.spans).strip() for one in draft.remarks]
+    at = None
+    if first and headline(titles[0]) and evidence.likely:
+        at = 0
+    elif evidence.summary and headline(titles[-1]):
+        at = len(titles) - 1
+    if at is not None:
+        del draft.remarks[at]
+        draft.cards.append(Cited(title=titles[at]))
+
+
+def _section_voices(draft: _Draft, summary: bool, *, last: bool) -> list[Voice]:
+    out: list[Voice] = []
+    real = [section for section in draft.sections if not section.offer]
+    for section in draft.sections:
+        heading = section.heading or ""
+        reported = any(map(reports, section.texts()))
+        if section.offer:
+            out.append("offer")
+            continue
+        if heading and concludes(heading, last=last and section is real[-1]):
+            out.append("conclusion")
+            continue
+        if summary and names_analysis(heading) and not reported:
+            summary = False  # and what follows in this part is analysis too
+        elif not summary and names_report(heading) and reported:
+            out.append("summary")
+            continue
+        out.append("summary" if summary else "analysis")
+    return out
+
+
+def next_offer(section: Section) -> str | None:
+    """The name, in quotation marks, of what an offer offers; None for other sections and unnamed offers."""
+    return offered_name(plain_all(section.blocks)) if section.voice == "offer" else None
+
+
+def next_section(whole: Outline, key: str) -> Section | None:
+    """The section to read after the one with this key, offers passed over; None after the last or for no such key."""
+    rest = iter(whole.sections())
+    if not any(section.key == key for section in rest):
+        return None
+    return next((section for section in rest if section.voice != "offer"), None)
+
+
+# --- keys ---
+
+
+def _key(section: Section, occurrence: int) -> str:
+    """8 hex digits that depend on what the section is called and how many before it are called so."""
+    name = section.voice if section.heading is None else fold(section.heading)
+    kind = "" if section.heading is None else "#"
+    return blake2b(f"{kind}{name}\n{occurrence}".encode("utf-8", "replace"), digest_size=4).hexdigest()
+
+
+def _rekeyed(whole: Outline, known: dict[int, str]) -> Outline:
+    """The outline with a key for every section: the known one by position, or a new one that nobody has."""
+    taken = set(known.values())
+    seen: Counter[tuple[bool, str]] = Counter()
+    position = 0
+    parts: list[Part] = []
+    for part in whole.parts:
+        sections: list[Section] = []
+        for section in part.sections:
+            name = (section.heading is None, section.voice if section.heading is None else fold(section.heading))
+            key = known.get(position)
+            while key is None or (position not in known and key in taken):
+                key = _key(section, seen[name])
+                seen[name] += 1
+            taken.add(key)
+            sections.append(replace(section, key=key))
+            position += 1
+        parts.append(replace(part, sections=tuple(sections)))
+    return replace(whole, parts=tuple(parts))
+
+
+def _keyed(whole: Outline) -> Outline:
+    return _rekeyed(whole, {})
+
+
+def carry_keys(old: Outline, new: Outline) -> Outline:
+    """The new outline with the keys of the old one's sections wherever a section is still the same.
+
+    The same folded heading first (the likeliest text where several have it), then likeness of the text; an old key is
+    given once. Other sections get keys of their own, different from all old ones.
+    """
+    olds, news = list(old.sections()), list(new.sections())
+    known: dict[int, str] = {}
+    used: set[int] = set()
+    for mine, other in _by_heading(news, olds):
+        known[mine] = olds[other].key
+        used.add(other)
+    left = [i for i in range(len(news)) if i not in known][:_COMPARED]
+    free = [i for i in range(len(olds)) if i not in used][:_COMPARED]
+    for mine, other in _matched(left, free, news, olds, _LIKE):
+        known[mine] = olds[other].key
+    return _rekeyed(new, known)
+
+
+def _by_heading(news: Sequence[Section], olds: Sequence[Section]) -> list[tuple[int, int]]:
+    """Pairs (new, old) of sections with one heading."""
+    groups: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    for side, sections in enumerate((news, olds)):
+        for at, section in enumerate(sections):
+            if section.heading is not None:
+                groups[fold(section.heading)][side].append(at)
+    out: list[tuple[int, int]] = []
+    for mine, others in groups.values():
+        if len(mine) == 1 or len(others) == 1 or len(mine) > _COMPARED or len(others) > _COMPARED:
+            simple = len(mine) == len(others) or len(mine) > _COMPARED or len(others) > _COMPARED
+            out += zip(mine, others, strict=False) if simple else _matched(mine, others, news, olds, -1)
+        else:
+            out += _matched(mine, others, news, olds, -1)
+    return out
+
+
+def _matched(
+    mine: Sequence[int], others: Sequence[int], news: Sequence[Section], olds: Sequence[Section], least: float
+) -> list[tuple[int, int]]:
+    """The likeliest pairs first, each section once; of equally like ones those in order."""
+    left = {i: _pairs(_words(news[i])) for i in mine}
+    right = {i: _pairs(_words(olds[i])) for i in others}
+    ranked = sorted(
+        (-like, abs(i - j), i, j)
+        for i in mine
+        for j in others
+        if (like := _likeness(left[i], right[j])) > least and (news[i].voice == "offer") == (olds[j].voice == "offer")
+    )
+    out: list[tuple[int, int]] = []
+    done: tuple[set[int], set[int]] = (set(), set())
+    for _, _, i, j in ranked:
+        if i not in done[0] and j not in done[1]:
+            out.append((i, j))
+            done[0].add(i)
+            done[1].add(j)
+    return out
+
+
+def _words(section: Section) -> str:
+    return fold(f"{section.heading or ''} {plain_all(section.blocks)}"[:_SAMPLE])
+
+
+def _pairs(text: str) -> set[str]:
+    return {text[i : i + 2] for i in range(len(text) - 1)}
+
+
+def _likeness(one: set[str], two: set[str]) -> float:
+    """Jaccard index; two empty texts are not alike."""
+    return len(one & two) / len(one | two) if one and two else 0.0

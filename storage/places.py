@@ -1,0 +1,132 @@
+"""Places: the channels of the publication. A place's row is also its lane: when it is due, and who works on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.chat import Place
+from core.errors import Refusal
+from core.times import micros
+from storage.db import Db, Row, Tx
+
+
+def _place(row: Row) -> Place:
+    return Place(
+        id=row["id"],
+        platform=row["platform"],
+        channel=row["channel"],
+        name=row["name"],
+        community=row["community"],
+        layout=row["layout"],
+        language=row["language"],
+        zone=row["zone"],
+        filter=row["filter"],
+        quiet=(row["quiet_from"], row["quiet_to"]) if row["quiet_from"] else None,
+        cap=row["cap"],
+        paused=row["paused"],
+    )
+
+
+async def all_places(db: Db) -> list[Place]:
+    """Every place, oldest first."""
+    return [_place(row) for row in await db.read("select * from place order by id")]
+
+
+async def in_tx(tx: Tx) -> list[Place]:
+    """Every place as of this transaction."""
+    return [_place(row) for row in await tx.read("select * from place order by id")]
+
+
+async def place_at(db: Db, platform: str, channel: str) -> Place | None:
+    rows = await db.read("select * from place where platform=? and channel=?", platform, channel)
+    return _place(rows[0]) if rows else None
+
+
+async def add_place(db: Db, place: Place, audience: str, now: datetime) -> Place:
+    """Keep a new place (`place.id` is ignored). Refusal if that channel is a place already."""
+
+    async def work(tx: Tx) -> Place:
+        rows = await tx.read(
+            """insert into place(platform, channel, name, community, layout, language, zone, filter,
+                   quiet_from, quiet_to, cap, audience, created_at)
+               values(?,?,?,?,?,?,?,?,?,?,?,?,?) on conflict do nothing returning *""",
+            place.platform, place.channel, place.name, place.community, place.layout, place.language, place.zone,
+            place.filter, *(place.quiet or (None, None)), place.cap, audience, micros(now),
+        )  # fmt: skip
+        if not rows:
+            raise Refusal(
+                f"{place.address} is a place already: `rondan place list` shows it, `rondan place set` changes it"
+            )
+        return _place(rows[0])
+
+    return await db.write(work)
+
+
+async def change_place(db: Db, address: tuple[str, str], **changes: object) -> Place:
+    """Set columns of a place. Refusal if there is no such place."""
+    columns = ", ".join(f"{name}=?" for name in changes)
+
+    async def work(tx: Tx) -> Place:
+        rows = await tx.read(
+            f"update place set {columns} where platform=? and channel=? returning *", *changes.values(), *address
+        )
+        if not rows:
+            raise Refusal(f"{address[0]}:{address[1]} is no place: `rondan place list` shows what there is")
+        return _place(rows[0])
+
+    return await db.write(work)
+
+
+async def pause(tx: Tx, place_id: int, reason: str) -> bool:
+    """Stop a place with a reason; true the first time, so that an admin is told once."""
+    return bool(await tx.run("update place set paused=? where id=? and paused is null", reason, place_id))
+
+
+# --- lanes ---
+
+
+async def claim_lanes(db: Db, owner: str, now: datetime, lease: int, limit: int) -> list[Place]:
+    """Take up to `limit` places that are due and that nobody works on, most overdue first. `lease` in microseconds."""
+    at = micros(now)
+
+    async def work(tx: Tx) -> list[Place]:
+        rows = await tx.read(
+            f"""update place set lease_until=?, owner=? where id in (
+                    select id from place where due_at <= ? and lease_until <= ? and paused is null
+                    order by due_at limit ? {db.dialect.claim})
+                returning *""",
+            at + lease, owner, at, at, limit,
+        )  # fmt: skip
+        return [_place(row) for row in rows]
+
+    return await db.write(work)
+
+
+async def release_lane(tx: Tx, place_id: int, owner: str) -> None:
+    """Give a lane back; it is due again when its earliest open posting is."""
+    await tx.run(
+        """update place set lease_until=0, owner=null,
+               due_at=(select min(due_at) from posting where place_id=place.id and due_at is not null)
+           where id=? and owner=?""",
+        place_id, owner,
+    )  # fmt: skip
+
+
+async def free_lanes(db: Db) -> None:
+    """Forget every lease: called once at start by the process that owns the database."""
+    await db.write(lambda tx: tx.run("update place set lease_until=0, owner=null where owner is not null"))
+
+
+async def wake_lane(tx: Tx, place_id: int, due: int) -> None:
+    """Make a lane due not later than `due`."""
+    await tx.run(
+        "update place set due_at=case when due_at is null or due_at > ? then ? else due_at end where id=?",
+        due, due, place_id,
+    )  # fmt: skip
+
+
+async def next_due(db: Db) -> int | None:
+    """When the next lane that runs is due, in microseconds."""
+    rows = await db.read("select min(due_at) as due from place where paused is null and lease_until=0")
+    due: int | None = rows[0]["due"]
+    return due

@@ -1,0 +1,283 @@
+"""Postings and their leaves: what each place should show, what it shows, and what was being done when we last wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from core.chat import Place, Ref
+from core.settle import Doing, Leaf
+from core.times import micros, moment
+from storage.db import Db, Reader, Row, Tx, marks
+from storage.places import wake_lane
+
+Want = Literal["show", "gone"]
+PostingState = Literal["due", "done", "waiting", "stuck", "withdrawn", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One subject at one place. `reason` says in words why it waits, is stuck, was skipped or withdrawn.
+
+    `subject` is `piece` or `catchup`; `revision` rises whenever what should be shown may have changed.
+    """
+
+    id: int
+    place: int
+    subject: str
+    subject_id: int
+    want: Want
+    revision: int
+    state: PostingState
+    reason: str
+    due: datetime | None
+    attempts: int
+
+
+def _posting(row: Row) -> Posting:
+    return Posting(
+        id=row["id"],
+        place=row["place_id"],
+        subject=row["subject"],
+        subject_id=row["subject_id"],
+        want=row["want"],
+        revision=row["revision"],
+        state=row["state"],
+        reason=row["reason"],
+        due=None if row["due_at"] is None else moment(row["due_at"]),
+        attempts=row["attempts"],
+    )
+
+
+def _leaf(row: Row) -> Leaf:
+    doing: Doing | None = row["doing"]
+    return Leaf(
+        name=row["name"],
+        epoch=row["epoch"],
+        ref=Ref.parse(row["ref"]) if row["ref"] else None,
+        shown=row["shown"],
+        doing=doing,
+        doing_since=None if row["doing_since"] is None else moment(row["doing_since"]),
+        doing_digest=row["doing_digest"],
+        misses=row["misses"],
+    )
+
+
+async def want(
+    tx: Tx, place: int, subject: str, subject_id: int, *, due: datetime, now: datetime, reason: str = ""
+) -> bool:
+    """A place should show a subject; false if a posting is there already, which is then left alone."""
+    made = await tx.run(
+        """insert into posting(place_id, subject, subject_id, want, revision, state, reason, due_at, created_at, changed_at)
+           values(?,?,?,'show',1,'due',?,?,?,?) on conflict do nothing""",
+        place, subject, subject_id, reason, micros(due), micros(now), micros(now),
+    )  # fmt: skip
+    if made:
+        await wake_lane(tx, place, micros(due))
+    return bool(made)
+
+
+async def subject_changed(tx: Tx, subject: str, subject_id: int, now: datetime, *, due: datetime | None = None) -> int:
+    """What is shown of a subject may have changed: every posting of it is looked at again. Gives how many."""
+    at = micros(due or now)
+    rows = await tx.read(
+        """update posting set revision=revision+1, state='due', due_at=?, attempts=0, reason='', changed_at=?
+           where subject=? and subject_id=? and state not in ('withdrawn', 'skipped') returning place_id""",
+        at, micros(now), subject, subject_id,
+    )  # fmt: skip
+    for row in rows:
+        await wake_lane(tx, row["place_id"], at)
+    return len(rows)
+
+
+async def head(db: Reader, place: int, now: datetime) -> Posting | None:
+    """The posting of a place that is to be worked on next: the one that has been due longest."""
+    rows = await db.read(
+        "select * from posting where place_id=? and due_at <= ? order by due_at, id limit 1", place, micros(now)
+    )
+    return _posting(rows[0]) if rows else None
+
+
+async def of_subject(db: Reader, subject: str, subject_id: int) -> list[Posting]:
+    rows = await db.read("select * from posting where subject=? and subject_id=? order by id", subject, subject_id)
+    return [_posting(row) for row in rows]
+
+
+async def at_place(db: Reader, place: int, subject: str, subject_id: int) -> Posting | None:
+    rows = await db.read(
+        "select * from posting where place_id=? and subject=? and subject_id=?", place, subject, subject_id
+    )
+    return _posting(rows[0]) if rows else None
+
+
+async def leaves(db: Reader, posting: int) -> dict[str, Leaf]:
+    """The leaves of a posting by name, in order."""
+    rows = await db.read("select * from leaf where posting_id=? order by position", posting)
+    return {row["name"]: _leaf(row) for row in rows}
+
+
+async def place_leaves(tx: Tx, posting: int, names: Iterable[tuple[str, int]]) -> None:
+    """Make rows for (name, position) that have none yet, and keep positions current."""
+    await tx.many(
+        """insert into leaf(posting_id, name, position) values(?,?,?)
+           on conflict(posting_id, name) do update set position=excluded.position""",
+        [(posting, name, position) for name, position in names],
+    )
+
+
+async def begin(tx: Tx, posting: int, name: str, doing: Doing, digest: str | None, now: datetime) -> None:
+    """Write down what is about to be asked of the platform; committed before the request."""
+    await tx.run(
+        "update leaf set doing=?, doing_since=?, doing_digest=?, misses=0 where posting_id=? and name=?",
+        doing, micros(now), digest, posting, name,
+    )  # fmt: skip
+
+
+async def refused(tx: Tx, posting: int, name: str) -> None:
+    """The platform surely did not do it: nothing is in doubt any more."""
+    await tx.run(
+        "update leaf set doing=null, doing_since=null, doing_digest=null, misses=0 where posting_id=? and name=?",
+        posting, name,
+    )  # fmt: skip
+
+
+async def missed(tx: Tx, posting: int, name: str) -> None:
+    """A look-up read everything and did not find it."""
+    await tx.run("update leaf set misses=misses+1 where posting_id=? and name=?", posting, name)
+
+
+async def shown(
+    tx: Tx,
+    place: Place,
+    posting: Posting,
+    name: str,
+    ref: Ref,
+    digest: str,
+    now: datetime,
+    *,
+    piece: int | None,
+    section: str | None,
+) -> None:
+    """A leaf stands under `ref`. Its anchors are known from now on, and what was heard of them early is heard again."""
+    rows = await tx.read(
+        """update leaf set ref=?, shown=?, shown_at=?, doing=null, doing_since=null, doing_digest=null, misses=0
+           where posting_id=? and name=? returning id""",
+        ref.text(), digest, micros(now), posting.id, name,
+    )  # fmt: skip
+    for anchor in ref.anchors:
+        await tx.run(
+            """insert into anchor(platform, channel, anchor, place_id, piece_id, section, leaf_id) values(?,?,?,?,?,?,?)
+               on conflict(anchor, channel, platform) do update
+               set piece_id=excluded.piece_id, section=excluded.section, leaf_id=excluded.leaf_id""",
+            place.platform, place.channel, anchor, place.id, piece, section, rows[0]["id"],
+        )  # fmt: skip
+        await unpark(tx, place.platform, place.channel, anchor)
+
+
+async def unpark(tx: Tx, platform: str, channel: str, anchor: str) -> None:
+    """Give events that came before their message was known back to the journal."""
+    rows = await tx.read(
+        "delete from parked where anchor=? and channel=? and platform=? returning body", anchor, channel, platform
+    )
+    await tx.many("insert into heard(body) values(?)", [(row["body"],) for row in rows])
+
+
+async def vanished(tx: Tx, posting: int, name: str) -> None:
+    """A leaf is surely gone from the chat: the next message under its name has a key of its own."""
+    await tx.run(
+        """update leaf set ref=null, shown=null, epoch=epoch+1, doing=null, doing_since=null, doing_digest=null, misses=0
+           where posting_id=? and name=?""",
+        posting, name,
+    )  # fmt: skip
+
+
+async def set_state(
+    tx: Tx,
+    posting: Posting,
+    state: PostingState,
+    *,
+    due: datetime | None,
+    reason: str = "",
+    attempts: int = 0,
+    now: datetime,
+) -> None:
+    """Close a step. If the subject changed while we worked (`revision` moved on), it stays due."""
+    await tx.run(
+        """update posting set state=?, reason=?, due_at=?, attempts=?, changed_at=? where id=? and revision=?""",
+        state, reason, None if due is None else micros(due), attempts, micros(now), posting.id, posting.revision,
+    )  # fmt: skip
+
+
+async def withdraw_here(tx: Tx, leaf_ids: Iterable[int], reason: str, now: datetime) -> None:
+    """Somebody deleted our message in the chat: this place shows nothing of that posting until told otherwise."""
+    for leaf in leaf_ids:
+        await tx.run(
+            """update posting set state='withdrawn', reason=?, due_at=null, changed_at=?
+               where id=(select posting_id from leaf where id=?) and state <> 'withdrawn'""",
+            reason, micros(now), leaf,
+        )  # fmt: skip
+        await tx.run("update leaf set ref=null, shown=null, epoch=epoch+1, doing=null where id=?", leaf)
+
+
+async def posted_since(db: Reader, place: int, since: datetime) -> int:
+    """How many pieces a place began to show since a time (for its daily cap)."""
+    rows = await db.read(
+        """select count(*) as n from leaf l join posting p on p.id=l.posting_id
+           where p.place_id=? and p.subject='piece' and l.name='card' and l.shown_at >= ?""",
+        place, micros(since),
+    )  # fmt: skip
+    return int(rows[0]["n"])
+
+
+async def backlog(db: Reader, place: int, now: datetime) -> list[tuple[int, int, datetime]]:
+    """Pieces of a place that are due and not begun: (posting id, piece, published), newest first."""
+    rows = await db.read(
+        """select o.id, o.subject_id, p.published_at from posting o join piece p on p.id=o.subject_id
+           where o.place_id=? and o.subject='piece' and o.want='show' and o.due_at <= ? and p.state='published'
+             and not exists(select 1 from leaf l where l.posting_id=o.id)
+           order by p.published_at desc, p.id desc""",
+        place, micros(now),
+    )  # fmt: skip
+    return [(row["id"], row["subject_id"], moment(row["published_at"])) for row in rows]
+
+
+async def roll_up(
+    tx: Tx, place: int, postings: list[tuple[int, int]], reason: str, due: datetime, now: datetime
+) -> None:
+    """Show several (posting, piece) in one message instead: never dropped, and said on each posting."""
+    row = await tx.one(
+        "insert into catchup(place_id, pieces, reason, created_at) values(?,?,?,?) returning id",
+        place, json.dumps([piece for _, piece in postings]), reason, micros(now),
+    )  # fmt: skip
+    assert row is not None
+    ids = [posting for posting, _ in postings]
+    await tx.run(
+        f"update posting set state='skipped', reason=?, due_at=null, changed_at=? where id in ({marks(len(ids))})",
+        f"{reason}: in catch-up {row['id']}", micros(now), *ids,
+    )  # fmt: skip
+    await want(tx, place, "catchup", row["id"], due=due, now=now, reason=reason)
+
+
+async def catchup(db: Reader, number: int) -> tuple[list[int], str]:
+    """The pieces of a catch-up message and why it was made."""
+    rows = await db.read("select pieces, reason from catchup where id=?", number)
+    return json.loads(rows[0]["pieces"]), rows[0]["reason"]
+
+
+async def link_anchor(db: Reader, piece: int) -> list[tuple[str, str, str]]:
+    """Where a piece's card stands: (platform, channel, anchor), oldest first."""
+    rows = await db.read(
+        """select a.platform, a.channel, a.anchor from anchor a join leaf l on l.id=a.leaf_id
+           where a.piece_id=? and l.name='card' and l.ref is not null order by a.id""",
+        piece,
+    )
+    return [(row["platform"], row["channel"], row["anchor"]) for row in rows]
+
+
+async def states(db: Db) -> list[tuple[int, str, int]]:
+    """How many postings each place has in each state: (place, state, count)."""
+    rows = await db.read("select place_id, state, count(*) as n from posting group by place_id, state")
+    return [(row["place_id"], row["state"], row["n"]) for row in rows]

@@ -1,0 +1,70 @@
+"""Readers: what they follow, and when they last looked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.chat import Person
+from core.times import micros, moment
+from storage.db import Db, Tx
+
+
+async def person_id(tx: Tx, platform: str, person: Person) -> int:
+    """The id of a person, made if new."""
+    await tx.run(
+        "insert into person(platform, account, name) values(?,?,?) on conflict do nothing",
+        platform, person.id, person.name,
+    )  # fmt: skip
+    row = await tx.one("select id from person where platform=? and account=?", platform, person.id)
+    assert row is not None
+    return int(row["id"])
+
+
+async def follow(db: Db, platform: str, person: Person, topic: int, now: datetime) -> bool:
+    """False if the person follows the topic already."""
+
+    async def work(tx: Tx) -> bool:
+        who = await person_id(tx, platform, person)
+        return bool(
+            await tx.run(
+                "insert into follow(person_id, topic_id, at) values(?,?,?) on conflict do nothing",
+                who,
+                topic,
+                micros(now),
+            )
+        )
+
+    return await db.write(work)
+
+
+async def unfollow(db: Db, platform: str, person: Person, topic: int) -> bool:
+    """False if the person did not follow the topic."""
+
+    async def work(tx: Tx) -> bool:
+        who = await person_id(tx, platform, person)
+        return bool(await tx.run("delete from follow where person_id=? and topic_id=?", who, topic))
+
+    return await db.write(work)
+
+
+async def followed(db: Db, platform: str, person: Person) -> list[int]:
+    """The topics that a person follows."""
+    rows = await db.read(
+        """select f.topic_id from follow f join person p on p.id=f.person_id
+           where p.platform=? and p.account=? order by f.topic_id""",
+        platform, person.id,
+    )  # fmt: skip
+    return [row["topic_id"] for row in rows]
+
+
+async def look(db: Db, platform: str, person: Person, now: datetime) -> datetime | None:
+    """When the person last looked at what is new; from now on they have looked now."""
+
+    async def work(tx: Tx) -> datetime | None:
+        who = await person_id(tx, platform, person)
+        row = await tx.one("select looked_at from person where id=?", who)
+        assert row is not None
+        await tx.run("update person set looked_at=? where id=?", micros(now), who)
+        return None if row["looked_at"] is None else moment(row["looked_at"])
+
+    return await db.write(work)

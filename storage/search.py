@@ -1,0 +1,60 @@
+"""Full-text search over pieces and comments: our bigrams in the engine's own index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.text import Term
+from storage.db import Db
+from storage.digests import Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A piece or comment that was found; a lower `rank` is better (BM25)."""
+
+    kind: Literal["piece", "comment"]
+    id: int
+    piece: int
+    rank: float
+
+
+def match(terms: Sequence[Term]) -> str:
+    """An FTS5 query that asks for every term as a phrase. Tokens are ours, so nothing in them is syntax."""
+    phrases = []
+    for term in terms:
+        phrase = '"' + " ".join(term.tokens) + '"'
+        phrases.append(phrase + (" *" if term.prefix else ""))
+    return " AND ".join(phrases)
+
+
+async def search(db: Db, terms: Sequence[Term], audience: Audience, limit: int = 20) -> list[Hit]:
+    """Published pieces and visible comments that hold every term, best first."""
+    if not terms:
+        return []
+    query = match(terms)
+    hits = [
+        Hit("piece", row["id"], row["id"], row["rank"])
+        for row in await db.read(
+            """select p.id, w.rank from piece_words w join piece p on p.id=w.rowid
+               where piece_words match ? and p.state='published' order by w.rank, p.id desc limit ?""",
+            query,
+            limit,
+        )  # fmt: skip
+    ]
+    clause, args = audience.clause()
+    hits += [
+        Hit("comment", row["id"], row["piece_id"], row["rank"])
+        for row in await db.read(
+            f"""select c.id, c.piece_id, w.rank from comment_words w join comment c on c.id=w.rowid
+                join place pl on pl.id=c.place_id join piece p on p.id=c.piece_id
+                where comment_words match ? and c.state in ('visible', 'featured') and p.state='published' and {clause}
+                order by w.rank, c.id desc limit ?""",
+            query,
+            *args,
+            limit,
+        )  # fmt: skip
+    ]
+    return sorted(hits, key=lambda hit: (hit.rank, hit.kind, -hit.id))[:limit]

@@ -1,0 +1,256 @@
+"""Sources: feeds, folders and files, what was seen of each, and how a feed is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.errors import Refusal
+from core.pieces import TextMode
+from core.times import micros, moment
+from storage.db import Db, Reader, Row, Tx, marks
+from storage.postings import subject_changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source. Validators are kept verbatim; `baseline` is when its first items were marked as seen without posting.
+
+    `places` limits it to some places (none: all). `held` counts items that a flood guard keeps for a moderator.
+    """
+
+    id: int
+    kind: str
+    address: str
+    title: str
+    text_mode: TextMode
+    review: bool
+    paused: str | None
+    etag: str | None
+    modified: str | None
+    body_hash: str | None
+    baseline: datetime | None
+    next_check: datetime | None
+    checked: datetime | None
+    failures: int
+    error_code: str | None
+    error: str | None
+    held: int
+
+
+def _when(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+def _source(row: Row) -> Source:
+    return Source(
+        id=row["id"],
+        kind=row["kind"],
+        address=row["address"],
+        title=row["title"],
+        text_mode=row["text_mode"],
+        review=bool(row["review"]),
+        paused=row["paused"],
+        etag=row["etag"],
+        modified=row["modified"],
+        body_hash=row["body_hash"],
+        baseline=_when(row["baseline_at"]),
+        next_check=_when(row["next_check_at"]),
+        checked=_when(row["checked_at"]),
+        failures=row["failures"],
+        error_code=row["error_code"],
+        error=row["error"],
+        held=row["held"],
+    )
+
+
+async def sources(db: Reader, kind: str | None = None) -> list[Source]:
+    where, args = ("where kind=?", (kind,)) if kind else ("", ())
+    return [_source(row) for row in await db.read(f"select * from source {where} order by id", *args)]
+
+
+async def source_at(db: Reader, address: str) -> Source | None:
+    rows = await db.read("select * from source where address=?", address)
+    return _source(rows[0]) if rows else None
+
+
+async def source(db: Reader, number: int) -> Source:
+    rows = await db.read("select * from source where id=?", number)
+    return _source(rows[0])
+
+
+async def due_feeds(db: Reader, now: datetime, limit: int) -> list[Source]:
+    """Feeds that are to be polled, most overdue first."""
+    rows = await db.read(
+        "select * from source where kind='feed' and paused is null and next_check_at <= ? order by next_check_at limit ?",
+        micros(now), limit,
+    )  # fmt: skip
+    return [_source(row) for row in rows]
+
+
+async def next_poll(db: Reader) -> datetime | None:
+    rows = await db.read("select min(next_check_at) as at from source where kind='feed' and paused is null")
+    return _when(rows[0]["at"])
+
+
+async def add_source(
+    tx: Tx,
+    *,
+    kind: str,
+    address: str,
+    title: str,
+    text_mode: TextMode,
+    review: bool,
+    places: Iterable[int],
+    now: datetime,
+) -> Source:
+    """Keep a new source. Refusal if the address is a source already."""
+    rows = await tx.read(
+        """insert into source(kind, address, title, text_mode, review, created_at, next_check_at) values(?,?,?,?,?,?,?)
+           on conflict do nothing returning *""",
+        kind, address, title, text_mode, int(review), micros(now), micros(now) if kind == "feed" else None,
+    )  # fmt: skip
+    if not rows:
+        raise Refusal(f"{address} is a source already: `rondan feed list` shows it")
+    await tx.many(
+        "insert into source_place(source_id, place_id) values(?,?)", [(rows[0]["id"], place) for place in places]
+    )
+    return _source(rows[0])
+
+
+async def ensure_source(tx: Tx, *, kind: str, address: str, title: str, text_mode: TextMode, now: datetime) -> Source:
+    """The source with this address, made if there is none."""
+    found = await source_at(tx, address)
+    if found is not None:
+        return found
+    return await add_source(
+        tx, kind=kind, address=address, title=title, text_mode=text_mode, review=False, places=(), now=now
+    )
+
+
+async def places_of(db: Reader, number: int) -> set[int]:
+    """The places that a source is limited to; empty means all."""
+    rows = await db.read("select place_id from source_place where source_id=?", number)
+    return {row["place_id"] for row in rows}
+
+
+# --- what was seen ---
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An identity that a source showed before. `piece` None: seen, never made a piece (baseline)."""
+
+    identity: str
+    fingerprint: str
+    piece: int | None
+
+
+async def seen(db: Reader, number: int, identities: Sequence[str]) -> dict[str, Seen]:
+    """What is known of these identities of a source."""
+    found: dict[str, Seen] = {}
+    for start in range(0, len(identities), 400):
+        some = identities[start : start + 400]
+        rows = await db.read(
+            f"select * from item where source_id=? and identity in ({marks(len(some))})", number, *some
+        )
+        for row in rows:
+            found[row["identity"]] = Seen(row["identity"], row["fingerprint"], row["piece_id"])
+    return found
+
+
+async def fingerprints(db: Reader, number: int) -> dict[str, str]:
+    """Fingerprints by identity of everything that a source showed: what is equal needs no reading of its text."""
+    rows = await db.read("select identity, fingerprint from item where source_id=?", number)
+    return {row["identity"]: row["fingerprint"] for row in rows}
+
+
+async def mark_seen(
+    tx: Tx, number: int, identities: Iterable[str], fingerprint: str, piece: int | None, now: datetime
+) -> None:
+    """Every identity of an item leads to its piece from now on. A piece once known is never forgotten again."""
+    await tx.many(
+        """insert into item(source_id, identity, fingerprint, piece_id, seen_at) values(?,?,?,?,?)
+           on conflict(source_id, identity) do update set fingerprint=excluded.fingerprint,
+               piece_id=coalesce(excluded.piece_id, item.piece_id), seen_at=excluded.seen_at""",
+        [(number, identity, fingerprint, piece, micros(now)) for identity in identities],
+    )
+
+
+# --- how a feed is doing ---
+
+
+async def polled(
+    tx: Tx,
+    number: int,
+    *,
+    etag: str | None,
+    modified: str | None,
+    body_hash: str | None,
+    address: str | None,
+    title: str | None,
+    next_check: datetime,
+    baseline: bool,
+    held: int,
+    now: datetime,
+) -> None:
+    """A poll went well. Written in the transaction that keeps its items: a validator never runs ahead of them."""
+    await tx.run(
+        """update source set etag=?, modified=?, body_hash=?, address=coalesce(?, address),
+               title=case when title='' then coalesce(?, '') else title end,
+               next_check_at=?, checked_at=?, failures=0, error_code=null, error=null, held=?,
+               baseline_at=coalesce(baseline_at, ?)
+           where id=?""",
+        etag, modified, body_hash, address, title, micros(next_check), micros(now), held,
+        micros(now) if baseline else None, number,
+    )  # fmt: skip
+
+
+async def unchanged(tx: Tx, number: int, next_check: datetime, now: datetime) -> None:
+    """A poll found nothing new."""
+    await tx.run(
+        "update source set next_check_at=?, checked_at=?, failures=0, error_code=null, error=null where id=?",
+        micros(next_check), micros(now), number,
+    )  # fmt: skip
+
+
+async def failed(tx: Tx, number: int, code: str, sentence: str, next_check: datetime | None, now: datetime) -> None:
+    """A poll failed. Nothing else changes; without a next check the feed is paused with the sentence as its reason."""
+    await tx.run(
+        """update source set failures=failures+1, error_code=?, error=?, next_check_at=?,
+               paused=case when ? is null then ? else paused end where id=?""",
+        code, sentence, None if next_check is None else micros(next_check),
+        None if next_check is None else 1, sentence, number,
+    )  # fmt: skip
+
+
+async def weekly_entries(db: Db, number: int, now: datetime) -> int:
+    """How many pieces a source brought in the last week."""
+    rows = await db.read(
+        "select count(*) as n from piece where source_id=? and found_at >= ?",
+        number,
+        micros(now) - 7 * 86400 * 1_000_000,
+    )
+    return int(rows[0]["n"])
+
+
+async def shown_before(db: Db, number: int) -> int:
+    """How many different items a source showed so far."""
+    rows = await db.read("select count(distinct fingerprint) as n from item where source_id=?", number)
+    return int(rows[0]["n"])
+
+
+async def change(db: Db, number: int, changes: dict[str, object], now: datetime) -> None:
+    """Set columns of a source. What may be shown of its text may change with it, so its postings are looked at again."""
+    if not changes:
+        return
+    columns = ", ".join(f"{name}=?" for name in changes)
+
+    async def work(tx: Tx) -> None:
+        await tx.run(f"update source set {columns} where id=?", *changes.values(), number)
+        if "text_mode" in changes:
+            for row in await tx.read("select id from piece where source_id=?", number):
+                await subject_changed(tx, "piece", row["id"], now)
+
+    await db.write(work)

@@ -1,0 +1,112 @@
+"""Which voices come first, and the first words of a piece."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.document import Block, Cited, Document, Heading, Image, Item, List, Paragraph, Quote, spans
+from core.text import length
+from digest.lead import lead
+from digest.ranking import Votes, contested, endorsed, rank_contested, rank_endorsed
+
+COUNTS = st.integers(0, 10_000)
+
+
+def test_scores() -> None:
+    assert endorsed(0, 0) == 0.5
+    assert endorsed(40, 50) > endorsed(1, 1) > endorsed(0, 1)
+    assert contested(5, 5) == 144 / 196
+    assert contested(50, 50) > contested(5, 5) > contested(1, 1) > contested(10, 0)
+
+
+@given(COUNTS, COUNTS)
+def test_scores_are_bounded(agree: int, disagree: int) -> None:
+    assert 0 < endorsed(agree, agree + disagree) < 1
+    assert 0 < contested(agree, disagree) < 1
+    assert contested(agree, disagree) == contested(disagree, agree)
+    assert endorsed(agree + 1, agree + disagree + 1) > endorsed(agree, agree + disagree)
+
+
+def test_ranks() -> None:
+    votes = {"a": Votes(1, 0, 1), "b": Votes(40, 5, 50), "c": Votes(0, 9, 9), "d": Votes(10, 10, 30), "e": Votes(2, 1)}
+    assert rank_endorsed(votes, votes.__getitem__) == ["b", "a", "e", "d"]
+    assert rank_contested(votes, votes.__getitem__) == ["d", "e", "b"]
+    assert Votes(3, 2, 1).asked == 5
+    assert rank_endorsed(["x", "y"], lambda _: Votes(4, 4)) == ["x", "y"]
+    assert rank_contested(["x", "y"], lambda one: Votes(4, 4) if one == "x" else Votes(6, 6)) == ["y", "x"]
+
+
+def test_bench(tmp_path: Path) -> None:
+    """The bench reads the open format and prints one JSON line a score and share."""
+    rows = [
+        f"0,now,{comment},{voter},{1 if voter % 10 > comment else -1}" for voter in range(90) for comment in range(8)
+    ]
+    folder = tmp_path / "made-up"
+    folder.mkdir()
+    (folder / "votes.csv").write_text("timestamp,datetime,comment-id,voter-id,vote\n" + "\n".join(rows), "utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.ranking", str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [(line["score"], line["share"]) for line in lines[2:4]] == [("endorsed", 0.15), ("contested", 0.15)]
+    assert lines[4]["spearman"] > 0.9
+
+
+# --- leads ---
+
+
+def paragraph(text: str, **style: object) -> Paragraph:
+    return Paragraph(spans=spans(text, **style))
+
+
+FIRST, SECOND, THIRD = "政府は増税を決めた。", "だが国民は納得していない。", "理由は三つある。"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        ((paragraph(FIRST + SECOND + THIRD),), FIRST + SECOND),
+        ((paragraph(FIRST), paragraph(SECOND)), FIRST + SECOND),
+        ((Heading(level=1, spans=spans("見出し")), paragraph(FIRST)), FIRST),
+        ((paragraph("2026年11月3日"), paragraph("山田太郎"), paragraph(FIRST)), FIRST),
+        ((Image(url="https://a.example/1.png"), paragraph("首相（11月3日、東京・永田町の国会議事堂にて）"), paragraph(FIRST)), FIRST),
+        ((paragraph("写真：共同通信社が配信したもの。"), paragraph(FIRST)), FIRST),
+        ((paragraph("▲国会で話す首相。"), paragraph(FIRST)), FIRST),
+        ((paragraph("図書館は変わる。" + SECOND),), "図書館は変わる。" + SECOND),
+        ((paragraph("写真は嘘をつく。" + SECOND),), "写真は嘘をつく。" + SECOND),
+        ((paragraph("「改革を進める。国民に信を問う。」"), paragraph(FIRST)), FIRST),
+        ((Quote(blocks=(paragraph("引用だ。"),)), Cited(title="記事"), paragraph(FIRST)), FIRST),
+        ((paragraph("元の記事はこちらで読めます。", link="https://a.example/"), paragraph(FIRST)), FIRST),
+        ((List(ordered=False, items=(Item(marker="・", blocks=(paragraph("項目だ。"),)),)),), "・ 項目だ。"),
+        ((paragraph("By Jane Doe, Economics Editor"), paragraph("Prices rose. Wages fell. Why?")), "Prices rose. Wages fell."),
+        ((paragraph("By contrast, wages fell."), paragraph("Why?")), "By contrast, wages fell. Why?"),
+        ((paragraph("改行\nのある文だ。"),), "改行のある文だ。"),
+        ((), ""),
+    ],
+)  # fmt: skip
+def test_lead(blocks: tuple[Block, ...], expected: str) -> None:
+    assert lead(Document(blocks=blocks)) == expected
+    assert lead(blocks) == expected
+
+
+def test_lead_of_text() -> None:
+    assert lead(f"# 題\n> 引用だ。\n- 項目だ。\n\n{FIRST}{SECOND}\n{THIRD}") == FIRST + SECOND
+    assert lead("> 引用だけ。") == "> 引用だけ。"
+    assert lead(FIRST + SECOND, count=1) == FIRST
+    assert lead(FIRST + SECOND, limit=12) == FIRST
+    assert lead("長い" * 200 + "。", limit=20).endswith("…")
+    assert lead("") == ""
+
+
+@given(st.text(), st.integers(1, 4), st.integers(0, 60))
+def test_lead_fits(text: str, count: int, limit: int) -> None:
+    found = lead(text, count, limit)
+    assert length(found) <= limit
+    assert "\n" not in found
