@@ -135,7 +135,8 @@ class House:
             asyncio.create_task(self._keep_running(name, start, failed), name=name) for name, start in services.items()
         ]
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {stopped, failed}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         log.info("house.stopping")
         for task in tasks:

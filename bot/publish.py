@@ -34,7 +34,6 @@ log = structlog.get_logger()
 
 LEASE = 60 * SECOND
 LANES = 32  # places worked on at the same time
-MOST_ATTEMPTS = 10
 
 trace: Callable[[str], None] = lambda _stage: None  # noqa: E731
 """Called between every two steps with the name of the point; tests kill the process here."""
@@ -358,9 +357,7 @@ class Publisher:
             case Poison():
                 await self._db.write(lambda tx: self._stuck(tx, posting, wanted, reason, now))
                 return True
-        if attempts >= MOST_ATTEMPTS:
-            await self._close(posting, "stuck", f"{reason} (tried {attempts} times)")
-            return True
+        # An outage may last a night: what is not refused is tried until it goes, at most once an hour.
         await self._wait(posting, now + back_off(attempts), reason, attempts)
         return True
 

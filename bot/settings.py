@@ -155,7 +155,7 @@ class _Given(Settings):
     """Settings from what `load` collected only; the environment was read there, to say where each value came from."""
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_others: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_others: Any) -> tuple[Any, ...]:  # type: ignore[override, explicit-override]
         return (init_settings,)
 
 

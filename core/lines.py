@@ -45,6 +45,8 @@ _LABEL = 34
 
 def width(text: str) -> int:
     """Columns on a terminal: two for kanji and kana, one for Latin letters; a fair measure of length for both."""
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
@@ -113,7 +115,7 @@ def headline(text: str) -> bool:
 
 def address(text: str) -> str | None:
     """The web address if the line is nothing else."""
-    found = _ADDRESS.match(text.strip()) if len(text) < 2100 else None
+    found = _ADDRESS.match(text.strip()) if "://" in text[:12] and len(text) < 2100 else None
     return found[1] if found else None
 
 
@@ -139,8 +141,9 @@ def trimmed(run: Sequence[Span]) -> Spans:
         out.pop(0)
     while out and not out[-1].text.strip():
         out.pop()
-    if out:
+    if out and out[0].text[0].isspace():
         out[0] = replace(out[0], text=out[0].text.lstrip())
+    if out and out[-1].text[-1].isspace():
         out[-1] = replace(out[-1], text=out[-1].text.rstrip())
     return tuple(out)
 
@@ -151,10 +154,13 @@ def strong(run: Spans) -> bool:
 
 
 def rows(run: Spans) -> list[Spans]:
-    """The lines of a paragraph, each as spans."""
-    text = words_of(run)
-    edges = [0, *(found.end() for found in re.finditer("\n", text)), len(text)]
-    return [line for start, end in pairwise(edges) if (line := cut(run, start, end))]
+    """The lines of a paragraph with words in them, each as spans."""
+    lines: list[list[Span]] = [[]]
+    for span in run:
+        first, *more = span.text.split("\n")
+        lines[-1].append(span if not more else replace(span, text=first))
+        lines += [[replace(span, text=text)] for text in more]
+    return [words for line in lines if (words := trimmed(line))]
 
 
 # --- lists and addresses that were typed by hand ---
@@ -194,7 +200,7 @@ def tidy(blocks: Iterable[Block]) -> tuple[Block, ...]:
 
 def _typed(block: Block) -> list[tuple[str, Spans]] | None:
     """(marker, text) of each line of a paragraph whose lines all carry a marker."""
-    if not isinstance(block, Paragraph):
+    if not isinstance(block, Paragraph) or not marker(words_of(block.spans[:2])):
         return None
     out: list[tuple[str, Spans]] = []
     for line in rows(block.spans):
@@ -274,8 +280,7 @@ def _title_and_address(block: Block) -> Cited | None:
     """A paragraph of two lines, the second an address."""
     if not isinstance(block, Paragraph):
         return None
-    text = words_of(block.spans)
-    title, _, rest = text.partition("\n")
+    title, _, rest = words_of(block.spans).partition("\n")
     link = address(rest) if rest else None
     return Cited(title=title.strip(), url=link) if link and bare(title) else None
 

@@ -305,12 +305,13 @@ def shorten(text: str, limit: int, mark: str = "…") -> str:
     It ends with a sentence or a phrase if one ends in the last third, else between two graphemes. A limit below the
     mark's own length gives "".
     """
-    line = " ".join(text[: 8 * limit + 256].split()) if limit > 0 else ""  # enough to see what comes after the limit
-    if length(line) <= limit and len(text) <= 8 * limit + 256:
+    line = " ".join(text.split())
+    if length(line) <= limit:
         return line
     budget = limit - length(mark)
     if budget < 0:
         return ""
+    line = line[: 8 * limit + 256]  # enough to see what comes after the limit
     kept = 0
     for unit in graphemes(line):
         if length(unit) > budget:

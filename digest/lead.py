@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from core.document import Block, Document, Image, Paragraph, Spans, plain_all, spans, words_of
-from core.text import length, sentences, shorten
+from core.text import length, shorten
+from core.text import sentences as split
 
 _CAPTION = re.compile(
     r"[（(【\[〔<＜〈▲△▼↑→※■●\s]*"
@@ -22,8 +23,8 @@ _STOPPED = re.compile(r"[。．.!?！？…][」』）)”\"]*\s*\Z")
 _LABEL = 24  # UTF-16 units; a line without a stop up to this long is a date, a byline or a label
 
 
-def lead(body: Document | Iterable[Block] | str, count: int = 2, limit: int = 200) -> str:
-    """The first `count` sentences on one line of at most `limit` UTF-16 units; "" for an empty body.
+def lead(body: Document | Iterable[Block] | str, sentences: int = 2, limit: int = 200) -> str:
+    """The first `sentences` sentences on one line of at most `limit` UTF-16 units; "" for an empty body.
 
     Headings, lists, quotations, captions, bylines and what stands in cards or tables are passed over; of a body that
     has nothing else its plain text is taken. Only whole sentences are given, unless the first is itself too long.
@@ -37,11 +38,11 @@ def lead(body: Document | Iterable[Block] | str, count: int = 2, limit: int = 20
         blocks = body.blocks if isinstance(body, Document) else tuple(body)
         whole = plain_all(blocks)
     taken: list[str] = []
-    for one in [*_own_sentences(blocks)] or sentences(whole):
+    for one in [*_own_sentences(blocks)] or split(whole):
         line = " ".join(one.split())
         if not line:
             continue
-        if len(taken) == count or (taken and length(_join([*taken, line])) > limit):
+        if len(taken) == sentences or (taken and length(_join([*taken, line])) > limit):
             break
         taken.append(line)
     return shorten(_join(taken), limit)
@@ -52,7 +53,7 @@ def _own_sentences(blocks: tuple[Block, ...]) -> Iterator[str]:
     before: Block | None = None
     for block in blocks:
         if isinstance(block, Paragraph) and _is_running_text(block.spans, after_image=isinstance(before, Image)):
-            yield from sentences(words_of(block.spans))
+            yield from split(words_of(block.spans))
         before = block
 
 

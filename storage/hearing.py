@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from core.chat import Cleared, Commented, Heard, Left, Person, Reacted, Removed
 from core.folding import CommentState, ReactionState, fold_comment, fold_reaction, hour_of
@@ -20,6 +20,8 @@ from core.times import DAY, micros, moment
 from storage import postings
 from storage.db import Db, Row, Tx, marks
 
+T = TypeVar("T")
+
 KEEP = "insert into heard(body) values(?)"
 PARK = 24 * 3600 * 1_000_000  # µs an event on an unknown message waits for it
 CHUNK = 400  # values in one IN list
@@ -27,6 +29,10 @@ CHUNK = 400  # values in one IN list
 StanceOf = Callable[[str], str | None]
 """Gives the stance that an emoji means to this publication, or None."""
 
+
+_to_json = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":")
+).encode  # made once: `json.dumps` makes one a call
 
 # --- events as text: a short list, since a journal row is written for every event ---
 
@@ -51,7 +57,7 @@ def encode(event: Heard) -> str:
             row = ["x", event.platform, event.channel, event.anchor, micros(event.at), event.emoji]
         case Left():
             row = ["l", event.platform, micros(event.at), event.channel, event.community]
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    return _to_json(row)
 
 
 def decode(body: str) -> Heard:
@@ -113,48 +119,38 @@ async def _fold(tx: Tx, stance_of: StanceOf, now: datetime, limit: int) -> Folde
     if not journal:
         return done
     events = [(row["body"], decode(row["body"])) for row in journal]
-    # Runs of one kind are folded together; a run ends where the kind changes, so that order is kept between kinds.
-    for kind, run in _runs(events):
-        if kind is Reacted:
-            await _fold_reactions(tx, run, stance_of, now, done)
-        elif kind is Commented:
-            await _fold_comments(tx, run, now, done)
-        else:
-            for body, event in run:
-                match event:
-                    case Removed():
-                        await _fold_removed(tx, event, stance_of, now, done)
-                    case Cleared():
-                        await _fold_cleared(tx, body, event, stance_of, now, done)
-                    case Left():
-                        await _fold_left(tx, event)
-                    case _:
-                        raise AssertionError(event)
+    # Kind by kind, since statements for many events at once are far cheaper. The order within a kind does not matter
+    # (`core.folding`); comments come before the reactions to them, removals and clearings after what they remove.
+    await _fold_comments(tx, [(body, one) for body, one in events if isinstance(one, Commented)], now, done)
+    await _fold_reactions(tx, [(body, one) for body, one in events if isinstance(one, Reacted)], stance_of, now, done)
+    for body, event in events:
+        match event:
+            case Removed():
+                await _fold_removed(tx, event, now, done)
+            case Cleared():
+                await _fold_cleared(tx, body, event, stance_of, now, done)
+            case Left():
+                await _fold_left(tx, event)
+            case _:
+                continue
     await tx.run("delete from heard where id <= ?", journal[-1]["id"])
     return done
 
 
-def _runs(events: Sequence[tuple[str, Heard]]) -> Iterable[tuple[type, list[tuple[str, Any]]]]:
-    """Consecutive events of one kind; a comment's reactions must not overtake the comment, so the order of kinds stays."""
-    run: list[tuple[str, Any]] = []
-    for body, event in events:
-        if run and type(run[0][1]) is not type(event):
-            yield type(run[0][1]), run
-            run = []
-        run.append((body, event))
-    if run:
-        yield type(run[0][1]), run
-
-
 # --- looking up what events name ---
+
+
+def _chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
+    """Values in runs that fit into one IN list."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
 
 
 async def _anchors(tx: Tx, spots: Iterable[_Spot]) -> dict[_Spot, _Anchor]:
     wanted = set(spots)
     names = sorted({anchor for _, _, anchor in wanted})
     found: dict[_Spot, _Anchor] = {}
-    for start in range(0, len(names), CHUNK):
-        some = names[start : start + CHUNK]
+    for some in _chunks(names):
         for row in await tx.read(f"select * from anchor where anchor in ({marks(len(some))})", *some):
             spot = (row["platform"], row["channel"], row["anchor"])
             if spot in wanted:
@@ -171,8 +167,7 @@ async def _people(tx: Tx, people: Iterable[tuple[str, Person]]) -> dict[tuple[st
     accounts = sorted({account for _, account in named})
 
     async def look() -> None:
-        for start in range(0, len(accounts), CHUNK):
-            some = accounts[start : start + CHUNK]
+        for some in _chunks(accounts):
             sql = f"select id, platform, account, opted_out from person where account in ({marks(len(some))})"
             for row in await tx.read(sql, *some):
                 key = (row["platform"], row["account"])
@@ -194,8 +189,7 @@ async def _emoji(tx: Tx, names: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
 
     async def look() -> None:
-        for start in range(0, len(wanted), CHUNK):
-            some = wanted[start : start + CHUNK]
+        for some in _chunks(wanted):
             for row in await tx.read(f"select id, name from emoji where name in ({marks(len(some))})", *some):
                 found[row["name"]] = row["id"]
 
@@ -306,8 +300,7 @@ _Rows = dict[tuple[int, int, str], ReactionState]  # (anchor, emoji, kind) -> st
 async def _reactions_of(tx: Tx, pairs: list[tuple[int, int]]) -> dict[tuple[int, int], _Rows]:
     """Every reaction of these people on these pieces: a prefix of the primary key, so a few rows a pair."""
     found: dict[tuple[int, int], _Rows] = {pair: {} for pair in pairs}
-    for start in range(0, len(pairs), CHUNK):
-        some = pairs[start : start + CHUNK]
+    for some in _chunks(pairs):
         values = ",".join(["(?,?)"] * len(some))
         sql = f"select * from reaction where (piece_id, person_id) in (values {values})"
         for row in await tx.read(sql, *(part for pair in some for part in pair)):
@@ -322,8 +315,7 @@ async def _meanings(
     """What each emoji id that is concerned means, if anything."""
     ids = sorted({emoji for rows in (*before.values(), *after.values()) for _, emoji, _ in rows})
     meaning: dict[int, str] = {}
-    for start in range(0, len(ids), CHUNK):
-        some = ids[start : start + CHUNK]
+    for some in _chunks(ids):
         for row in await tx.read(f"select id, name from emoji where id in ({marks(len(some))})", *some):
             stance = stance_of(row["name"])
             if stance is not None:
@@ -335,8 +327,7 @@ async def _comment_anchors(tx: Tx, after: dict[tuple[int, int], _Rows]) -> set[i
     """Which of the anchors concerned are comments: a reaction there is about the comment, not the piece."""
     ids = sorted({anchor for rows in after.values() for anchor, _, _ in rows})
     found: set[int] = set()
-    for start in range(0, len(ids), CHUNK):
-        some = ids[start : start + CHUNK]
+    for some in _chunks(ids):
         sql = f"select id from anchor where comment_id is not null and id in ({marks(len(some))})"
         found |= {row["id"] for row in await tx.read(sql, *some)}
     return found
@@ -435,94 +426,136 @@ async def _write_counts(tx: Tx, counts: _Counts) -> None:
 
 
 async def _fold_comments(tx: Tx, run: list[tuple[str, Commented]], now: datetime, done: Folded) -> None:
-    spots: list[_Spot] = []
-    for _, event in run:
-        for anchor in (event.anchor, event.reply_to, event.thread):
-            if anchor is not None:
-                spots.append((event.platform, event.channel, anchor))
+    """New comments, and new wordings of known ones; statements for the whole run, not for each event."""
+    spots = [
+        (event.platform, event.channel, anchor)
+        for _, event in run
+        for anchor in (event.anchor, event.reply_to, event.thread)
+        if anchor is not None
+    ]
     anchors = await _anchors(tx, spots)
     erased = await _tombstones(tx, [(e.platform, e.channel, e.anchor) for _, e in run])
     people = await _people(tx, ((e.platform, e.person) for _, e in run))
+    known: dict[int, list[Commented]] = defaultdict(list)
+    new: dict[_Spot, list[Commented]] = {}
     for body, event in run:
         own: _Spot = (event.platform, event.channel, event.anchor)
-        if own in erased:
+        anchor = anchors.get(own)
+        under = _under(event, anchors, new)
+        if own in erased or people[event.platform, event.person.id] is None:
             done.dropped += 1
-            continue
-        person = people[event.platform, event.person.id]
-        if person is None:
-            done.dropped += 1
-            continue
-        known = anchors.get(own)
-        if known is not None:
-            if known.comment is not None:
-                await _reword(tx, known.comment, event)
-                done.pieces.add(known.piece or 0)
-            continue
-        under = _under(event, anchors)
-        if under is None:
+        elif anchor is not None:
+            if anchor.comment is not None:
+                known[anchor.comment].append(event)
+        elif under is None:
             await _park(tx, (event.platform, event.channel, event.reply_to or event.thread or ""), body, now, done)
         elif under.piece is not None:
-            anchors[own] = await _new_comment(tx, event, under, person)
+            new.setdefault(own, []).append(event)
             done.pieces.add(under.piece)
+    await _reword(tx, known)
+    await _add_comments(tx, new, anchors, people)
 
 
-def _under(event: Commented, anchors: dict[_Spot, _Anchor]) -> _Anchor | None:
-    """What a comment stands under: the message it answers, else its thread's root."""
+def _under(event: Commented, anchors: Mapping[_Spot, _Anchor], new: Mapping[_Spot, list[Commented]]) -> _Anchor | None:
+    """What a comment stands under: the message it answers, else its thread's root. It may answer a comment as new as
+    itself, and then stands where that one does.
+    """
     for name in (event.reply_to, event.thread):
-        if name is not None and (found := anchors.get((event.platform, event.channel, name))) is not None:
+        spot = (event.platform, event.channel, name or "")
+        if name is not None and (found := anchors.get(spot)) is not None:
             return found
+        if name is not None and spot in new and name != event.anchor:
+            return _under(new[spot][0], anchors, {})
     return None
 
 
-async def _new_comment(tx: Tx, event: Commented, under: _Anchor, person: int) -> _Anchor:
-    state = fold_comment(None, event)
-    # Only an explicit sign puts a comment to a section: Comment pressed there, or a reply to that section's message.
-    section = event.section or (under.section if event.reply_to else None)
-    row = await tx.one(
-        """insert into anchor(platform, channel, anchor, place_id, piece_id, section) values(?,?,?,?,?,?) returning id""",
-        event.platform, event.channel, event.anchor, under.place, under.piece, section,
-    )  # fmt: skip
-    assert row is not None
-    comment = await tx.one(
+async def _add_comments(
+    tx: Tx,
+    new: Mapping[_Spot, list[Commented]],
+    anchors: Mapping[_Spot, _Anchor],
+    people: Mapping[tuple[str, str], int | None],
+) -> None:
+    if not new:
+        return
+    places: dict[_Spot, tuple[_Anchor, str | None]] = {}
+    for spot, events in new.items():
+        under = _under(events[0], anchors, new)
+        assert under is not None
+        # Only an explicit sign puts a comment to a section: Comment pressed there, or a reply to that section's message.
+        answered = anchors.get((*spot[:2], events[0].reply_to or ""))
+        places[spot] = (under, events[0].section or (answered.section if answered is not None else None))
+    await tx.many(
+        "insert into anchor(platform, channel, anchor, place_id, piece_id, section) values(?,?,?,?,?,?)",
+        [(*spot, under.place, under.piece, section) for spot, (under, section) in places.items()],
+    )
+    made = await _anchors(tx, new)
+    states: dict[int, CommentState] = {}
+    rows: list[tuple[Any, ...]] = []
+    for spot, events in new.items():
+        under, section = places[spot]
+        state: CommentState | None = None
+        for event in events:
+            state = fold_comment(state, event)
+        assert state is not None
+        states[made[spot].id] = state
+        person = people[spot[0], events[0].person.id]
+        rows.append(
+            (
+                under.piece,
+                under.place,
+                made[spot].id,
+                section,
+                person,
+                state.text,
+                state.at,
+                state.edited,
+                events[0].source,
+            )
+        )
+    await tx.many(
         """insert into comment(piece_id, place_id, anchor_id, section, person_id, text, at, edited_at, source)
-           values(?,?,?,?,?,?,?,?,?) returning id""",
-        under.piece, under.place, row["id"], section, person, state.text, state.at, state.edited, event.source,
-    )  # fmt: skip
-    assert comment is not None
-    await tx.run("update anchor set comment_id=? where id=?", comment["id"], row["id"])
-    await index_comment(tx, comment["id"], None, state.text)
-    await postings.unpark(tx, event.platform, event.channel, event.anchor)
-    return _Anchor(row["id"], under.place, under.piece, section, None, comment["id"])
+           values(?,?,?,?,?,?,?,?,?)""",
+        rows,
+    )
+    ids: list[tuple[int, int]] = []
+    for some in _chunks(list(states)):
+        found = await tx.read(f"select id, anchor_id from comment where anchor_id in ({marks(len(some))})", *some)
+        ids += [(row["id"], row["anchor_id"]) for row in found]
+    await tx.many("update anchor set comment_id=? where id=?", ids)
+    await _index(tx, "comment_words", [(comment, None, states[anchor].text) for comment, anchor in ids])
+    for spot in new:
+        await postings.unpark(tx, *spot)
 
 
-async def _reword(tx: Tx, comment: int, event: Commented) -> None:
-    row = await tx.one("select text, at, edited_at, state from comment where id=?", comment)
-    if row is None or row["state"] == "erased":
-        return
-    old = CommentState(row["text"], row["at"], row["edited_at"])
-    new = fold_comment(old, event)
-    if new == old:
-        return
-    await tx.run("update comment set text=?, at=?, edited_at=? where id=?", new.text, new.at, new.edited, comment)
-    if new.text != old.text:
-        await index_comment(tx, comment, old.text, new.text)
-
-
-async def index_comment(tx: Tx, comment: int, old: str | None, new: str | None) -> None:
-    """Keep the search index of a comment in step; None means that there is no text."""
-    await _index(tx, "comment_words", comment, old, new)
+async def _reword(tx: Tx, known: Mapping[int, list[Commented]]) -> None:
+    """New wordings of comments that we have."""
+    words: list[tuple[int, str | None, str | None]] = []
+    changed: list[tuple[Any, ...]] = []
+    for some in _chunks(sorted(known)):
+        sql = f"select id, text, at, edited_at from comment where state <> 'erased' and id in ({marks(len(some))})"
+        for row in await tx.read(sql, *some):
+            old = new = CommentState(row["text"], row["at"], row["edited_at"])
+            for event in known[row["id"]]:
+                new = fold_comment(new, event)
+            if new != old:
+                changed.append((new.text, new.at, new.edited, row["id"]))
+                words += [(row["id"], old.text, new.text)] if new.text != old.text else []
+    if changed:
+        await tx.many("update comment set text=?, at=?, edited_at=? where id=?", changed)
+        await _index(tx, "comment_words", words)
 
 
 async def index_piece(tx: Tx, piece: int, old: str | None, new: str | None) -> None:
-    """Keep the search index of a piece in step."""
-    await _index(tx, "piece_words", piece, old, new)
+    """Keep the search index of a piece in step; None means that there is no text."""
+    await _index(tx, "piece_words", [(piece, old, new)])
 
 
-async def _index(tx: Tx, table: str, rowid: int, old: str | None, new: str | None) -> None:
-    if old:
-        await tx.run(f"insert into {table}({table}, rowid, words) values('delete', ?, ?)", rowid, bigrams(old))
-    if new:
-        await tx.run(f"insert into {table}(rowid, words) values(?, ?)", rowid, bigrams(new))
+async def _index(tx: Tx, table: str, changes: Sequence[tuple[int, str | None, str | None]]) -> None:
+    """(rowid, old text, new text) each; a contentless index must be told what it forgets."""
+    if gone := [(rowid, bigrams(old)) for rowid, old, _ in changes if old]:
+        await tx.many(f"insert into {table}({table}, rowid, words) values('delete', ?, ?)", gone)
+    if come := [(rowid, bigrams(new)) for rowid, _, new in changes if new]:
+        await tx.many(f"insert into {table}(rowid, words) values(?, ?)", come)
 
 
 # --- removals ---
@@ -531,14 +564,13 @@ async def _index(tx: Tx, table: str, rowid: int, old: str | None, new: str | Non
 async def _tombstones(tx: Tx, spots: list[_Spot]) -> set[_Spot]:
     names = sorted({anchor for _, _, anchor in spots})
     found: set[_Spot] = set()
-    for start in range(0, len(names), CHUNK):
-        some = names[start : start + CHUNK]
+    for some in _chunks(names):
         for row in await tx.read(f"select * from tombstone where anchor in ({marks(len(some))})", *some):
             found.add((row["platform"], row["channel"], row["anchor"]))
     return found
 
 
-async def _fold_removed(tx: Tx, event: Removed, stance_of: StanceOf, now: datetime, done: Folded) -> None:
+async def _fold_removed(tx: Tx, event: Removed, now: datetime, done: Folded) -> None:
     spots = [(event.platform, event.channel, anchor) for anchor in event.anchors]
     anchors = await _anchors(tx, spots)
     # A removal may come before its comment; the tombstone keeps a late comment out. A day is longer than any retry.
@@ -572,7 +604,7 @@ async def erase_comment(tx: Tx, comment: int) -> None:
     """Deleted in the chat means erased here: text, person and index go; the row stays as a mark."""
     row = await tx.one("select text from comment where id=?", comment)
     if row is not None:
-        await index_comment(tx, comment, row["text"], None)
+        await _index(tx, "comment_words", [(comment, row["text"], None)])
         await tx.run("update comment set text='', person_id=null, state='erased' where id=?", comment)
 
 

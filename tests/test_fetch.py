@@ -113,7 +113,8 @@ async def test_nothing_is_carried_from_feed_to_feed(server: FeedServer, fetcher:
     [
         ({"Cache-Control": "public, max-age=600"}, 600),
         ({"Cache-Control": "no-cache, max-age=600"}, None),
-        ({"Expires": format_datetime(datetime.now(UTC) + timedelta(minutes=5))}, 300),
+        # By the server's own clock, which may be years off.
+        ({"Date": "Sat, 01 Feb 2020 00:00:00 GMT", "Expires": "Sat, 01 Feb 2020 00:05:00 GMT"}, 300),
         ({"Expires": "-1"}, None),
         ({"Cache-Control": "max-age=x"}, None),
         ({}, None),
@@ -122,7 +123,7 @@ async def test_nothing_is_carried_from_feed_to_feed(server: FeedServer, fetcher:
 async def test_freshness(server: FeedServer, fetcher: Fetcher, headers: dict[str, str], seconds: float | None) -> None:
     server.put("/feed", FEED, headers=headers)
     got = await fetcher.fetch(server.url("/feed"))
-    assert got.fresh_for == (None if seconds is None else pytest.approx(seconds, abs=5))
+    assert got.fresh_for == seconds
 
 
 @pytest.mark.parametrize("status", [403, 404, 410, 429, 500, 503])
@@ -236,14 +237,13 @@ async def test_packings(server: FeedServer, fetcher: Fetcher) -> None:
 # --- the guard ---
 
 
-@pytest.mark.parametrize(
-    "host",
-    (
-        "127.0.0.1 2130706433 0x7f.1 0177.0.0.1 127.1 0 0.0.0.0 localhost 10.0.0.1 169.254.169.254 192.168.1.1 100.64.0.1 "
-        "224.0.0.1 255.255.255.255 [::1] [::] [::ffff:127.0.0.1] [::ffff:7f00:1] [64:ff9b::7f00:1] [2002:7f00:1::] "
-        "[fe80::1] [fd00::1] [ff02::1]"
-    ).split(" "),
-)
+# Every way to write an address that is not of the open internet.
+LOCAL = """127.0.0.1 2130706433 0x7f.1 0177.0.0.1 127.1 0 0.0.0.0 localhost 10.0.0.1 169.254.169.254 192.168.1.1
+    100.64.0.1 224.0.0.1 255.255.255.255 [::1] [::] [::ffff:127.0.0.1] [::ffff:7f00:1] [64:ff9b::7f00:1]
+    [2002:7f00:1::] [fe80::1] [fd00::1] [ff02::1]"""
+
+
+@pytest.mark.parametrize("host", LOCAL.split())
 async def test_literals_into_the_own_network_are_refused(server: FeedServer, host: str) -> None:
     server.put("/feed", FEED)
     async with Fetcher(ports=(server.port,), total=2) as fetcher:

@@ -66,6 +66,7 @@ def paragraph(text: str, **style: object) -> Paragraph:
     return Paragraph(spans=spans(text, **style))
 
 
+IMAGE = Image(url="https://a.example/1.png")
 FIRST, SECOND, THIRD = "政府は増税を決めた。", "だが国民は納得していない。", "理由は三つある。"
 
 
@@ -76,7 +77,7 @@ FIRST, SECOND, THIRD = "政府は増税を決めた。", "だが国民は納得�
         ((paragraph(FIRST), paragraph(SECOND)), FIRST + SECOND),
         ((Heading(level=1, spans=spans("見出し")), paragraph(FIRST)), FIRST),
         ((paragraph("2026年11月3日"), paragraph("山田太郎"), paragraph(FIRST)), FIRST),
-        ((Image(url="https://a.example/1.png"), paragraph("首相（11月3日、東京・永田町の国会議事堂にて）"), paragraph(FIRST)), FIRST),
+        ((IMAGE, paragraph("首相（十一月三日、永田町の国会議事堂にて）"), paragraph(FIRST)), FIRST),
         ((paragraph("写真：共同通信社が配信したもの。"), paragraph(FIRST)), FIRST),
         ((paragraph("▲国会で話す首相。"), paragraph(FIRST)), FIRST),
         ((paragraph("図書館は変わる。" + SECOND),), "図書館は変わる。" + SECOND),
@@ -85,7 +86,7 @@ FIRST, SECOND, THIRD = "政府は増税を決めた。", "だが国民は納得�
         ((Quote(blocks=(paragraph("引用だ。"),)), Cited(title="記事"), paragraph(FIRST)), FIRST),
         ((paragraph("元の記事はこちらで読めます。", link="https://a.example/"), paragraph(FIRST)), FIRST),
         ((List(ordered=False, items=(Item(marker="・", blocks=(paragraph("項目だ。"),)),)),), "・ 項目だ。"),
-        ((paragraph("By Jane Doe, Economics Editor"), paragraph("Prices rose. Wages fell. Why?")), "Prices rose. Wages fell."),
+        ((paragraph("By Jane Doe, Economics Editor"), paragraph("It rose. It fell. Why?")), "It rose. It fell."),
         ((paragraph("By contrast, wages fell."), paragraph("Why?")), "By contrast, wages fell. Why?"),
         ((paragraph("改行\nのある文だ。"),), "改行のある文だ。"),
         ((), ""),
@@ -99,7 +100,7 @@ def test_lead(blocks: tuple[Block, ...], expected: str) -> None:
 def test_lead_of_text() -> None:
     assert lead(f"# 題\n> 引用だ。\n- 項目だ。\n\n{FIRST}{SECOND}\n{THIRD}") == FIRST + SECOND
     assert lead("> 引用だけ。") == "> 引用だけ。"
-    assert lead(FIRST + SECOND, count=1) == FIRST
+    assert lead(FIRST + SECOND, sentences=1) == FIRST
     assert lead(FIRST + SECOND, limit=12) == FIRST
     assert lead("長い" * 200 + "。", limit=20).endswith("…")
     assert lead("") == ""

@@ -242,6 +242,7 @@ def test_shorten(text: str, limit: int, mark: str) -> None:
         ("二行に\nわたる文", 5, "二行に…"),
         ("あいう", 1, "…"),
         ("あいう", 0, ""),
+        (" " * 1000 + "短い", 5, "短い"),
     ],
 )
 def test_where_it_shortens(text: str, limit: int, short: str) -> None:

@@ -17,7 +17,7 @@ from typing import TextIO
 from bot.platforms.room import Entry, Room
 from bot.platforms.roomchat import RoomChat
 from core.chat import Caller, Desk, Ears, Place
-from core.errors import ChatError, Refusal
+from core.errors import Refusal, RondanError
 from core.message import Action, Form, Message, Reply, to_text
 
 ME = "console"  # whoever sits at the terminal that runs the bot may do everything
@@ -91,11 +91,11 @@ class Console(RoomChat):
                     await self.remove(ME, anchor, moderator=True)
                 case "show":
                     for channel in self.room.channels:
-                        if anchor in ("", channel.id):
-                            self._show(channel.id, None)
+                        if anchor in ("", channel):
+                            self._show(channel, None)
                 case _:
                     self._print(HELP)
-        except (Refusal, ChatError) as error:
+        except RondanError as error:
             self._print(f"! {error}\n")
 
     async def _press(self, anchor: str, number: str, desk: Desk, more: AsyncIterator[str]) -> None:
@@ -137,6 +137,7 @@ class Console(RoomChat):
             platform=self.name,
             person=self.person(ME),
             channel=channel,
+            community=self.community(channel),
             language=self.language,
             zone=self.zone,
             roles=frozenset({"reader", "author", "moderator", "admin"}),
@@ -207,8 +208,14 @@ async def read_lines(source: TextIO) -> AsyncGenerator[str, None]:
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+    """Waits for one look to be worth it; the reader goes at once, or a second one would find the pipe empty."""
     ready = loop.create_future()
-    loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
+
+    def look() -> None:
+        loop.remove_reader(descriptor)
+        ready.set_result(None)
+
+    loop.add_reader(descriptor, look)
     try:
         await ready
     finally:

@@ -12,8 +12,8 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -35,6 +35,7 @@ class Channel:
     name: str
     layout: str
     language: str
+    community: str = ""
 
 
 @dataclass(slots=True)
@@ -101,9 +102,9 @@ class Room:
         return self._secret
 
     @property
-    def channels(self) -> list[Channel]:
+    def channels(self) -> Mapping[str, Channel]:
         self._open()
-        return list(self._channels.values())
+        return self._channels
 
     def entry(self, anchor: str) -> Entry | None:
         """The message with that id, deleted or not."""
@@ -130,7 +131,8 @@ class Room:
     async def open_channel(self, place: Place) -> None:
         """Makes the channel of a place, or brings its name, layout and language up to date."""
         self._open()
-        now = Channel(place.channel, place.name or place.channel, place.layout, place.language)
+        name = place.name or place.channel
+        now = Channel(place.channel, name, place.layout, place.language, place.community)
         if self._channels.get(place.channel) != now:
             await self._commit(_channel_out(now))
 
@@ -193,7 +195,9 @@ class Room:
             case "room":
                 self._secret, self._last = record["secret"], record["last"]
             case "channel":
-                self._channels[record["id"]] = Channel(*(record[name] for name in ("id", "name", "layout", "language")))
+                self._channels[record["id"]] = Channel(
+                    **{name: value for name, value in record.items() if name != "op"}
+                )
             case "person":
                 self._people[record["id"]] = record["profile"]
             case "post" | "comment":
@@ -344,8 +348,7 @@ def _line(record: Record) -> bytes:
 
 
 def _channel_out(channel: Channel) -> Record:
-    shape = {"name": channel.name, "layout": channel.layout, "language": channel.language}
-    return {"op": "channel", "id": channel.id, **shape}
+    return {"op": "channel", **asdict(channel)}
 
 
 def _entry_out(entry: Entry) -> Record:

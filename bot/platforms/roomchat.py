@@ -53,6 +53,7 @@ class RoomChat:
         self.room = room
         self.text_limit = 20_000
         self.resend_within = 0.0 if room.amnesia else FOR_EVER
+        self.text_limit = 4000
         self.desk: Desk | None = None
         self.ears: Ears | None = None
 
@@ -170,6 +171,11 @@ class RoomChat:
 
     def person(self, who: str) -> Person:
         return Person(id=who, name=self.room.profile(who).get("name", f"guest-{who[:4]}"))
+
+    def community(self, channel: str | None) -> str:
+        """The community that a channel's place belongs to; the platform itself where nothing is said."""
+        known = self.room.channels.get(channel or "")
+        return (known and known.community) or self.name
 
     # --- between the two ---
 

@@ -49,6 +49,7 @@ def decode(body: bytes, content_type: str = "") -> str:
 
 def as_utf8(body: bytes, content_type: str = "") -> bytes:
     """The same body in UTF-8 with a prolog that says so; the very same object if it already was."""
+    body = body.removeprefix(codecs.BOM_UTF8)
     if _declared(_PROLOG, body) in (None, "utf-8", "utf8") and not _escapes(body) and _valid_utf8(body):
         return body
     encoding = encoding_of(body, content_type)

@@ -26,7 +26,8 @@ _LONG = 500  # characters of an identity before it is written as a hash
 
 # What is not shown. What is never closed goes on to the end, as in a browser, so that no text takes quadratic time.
 _NOTHING_SHOWN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|template)\b[^<>]*>.*?(?:</\1\s*>|\Z)|<r[tp]\b[^<>]*>[^<]*", re.S | re.I
+    r"<!--.*?(?:-->|\Z)|<(script|style|template)\b[^<>]*>.*?(?:</\1\s*>|\Z)|<r[tp]\b[^<>]*>[^<]*(?:</r[tp]\s*>)?",
+    re.S | re.I,
 )
 # Elements within a line: taking one away or adding it moves no word.
 _WITHIN = "a|abbr|b|bdi|bdo|big|cite|code|del|dfn|em|font|i|img|ins|kbd|mark|q|rb|rbc|rtc|ruby|s|samp|small|span|strike"

@@ -326,16 +326,21 @@ def _refused(status: int, url: str) -> str:
 
 
 def _seconds(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds from `Retry-After` or `Expires`: a number or a date. Never negative."""
+    """Seconds from `now` to what `Retry-After` or `Expires` says: a number or a date. Never negative."""
     if not value:
         return None
     if value.strip().isdecimal():
         return float(value[:12])
+    moment = _date(value)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds()) if moment else None
+
+
+def _date(value: str | None) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(value or "")
     except ValueError:
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds())
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def _freshness(headers: Mapping[str, str]) -> float | None:
@@ -348,4 +353,4 @@ def _freshness(headers: Mapping[str, str]) -> float | None:
         name, _, value = part.partition("=")
         if name == "max-age" and value.strip('"').isdecimal():
             return float(value.strip('"')[:12])
-    return _seconds(headers.get("Expires"))
+    return _seconds(headers.get("Expires"), _date(headers.get("Date")))

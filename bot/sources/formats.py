@@ -119,6 +119,8 @@ def _read_json(body: bytes) -> RawFeed:
     feed = RawFeed(
         title=_text(data.get("title")), link=_text(data.get("home_page_url")), language=_text(data.get("language"))
     )
+    if len(items) > _MOST_READ:
+        items = items[: _MOST_READ // 2] + items[-_MOST_READ // 2 :]
     feed.items = _each(items, _json_item, feed.problems)
     return feed
 

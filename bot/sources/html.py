@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from urllib.parse import parse_qs, urlsplit
 
 from bot.sources.charset import decode
@@ -30,6 +31,7 @@ _CJK = r"[　-〿぀-ヿ㐀-䶿一-鿿豈-﫿＀-｠￠-￦]"
 _WRAP = re.compile(rf"(?<={_CJK})[ \t\f]*[\r\n]+[ \t\f\r\n]*(?={_CJK})")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _RULE = 1000  # the weight of a gap that holds a rule
+_PLAIN = Span(text="")
 _CARD = 600  # letters; a longer block is a text even if it is one link
 
 Flow = list["Block | int"]
@@ -81,7 +83,7 @@ class _Writer:
         """The blocks of a node's children."""
         out: Flow = []
         outer, self.run = self.run, []
-        self._walk(node, Span(text=""), out)
+        self._walk(node, _PLAIN, out)
         self._flush(out)
         self.run = outer
         return out
@@ -92,7 +94,7 @@ class _Writer:
     def _walk(self, node: Node, style: Span, out: Flow) -> None:
         for child in node.children:
             if isinstance(child, str):
-                self.run.append(replace(style, text=_SPACE.sub(" ", _WRAP.sub("", child))))
+                self.run.append(_said(style, _SPACE.sub(" ", _WRAP.sub("", child))))
             elif child.tag in _SKIPPED or is_aside(child, self.whole):
                 continue
             elif child.tag in _BLOCKS or (self.cards and child.card and child.links):
@@ -207,7 +209,7 @@ class _Writer:
         cards, self.cards = self.cards, False
         for one in items:
             number = _number(one.attrs.get("value"), number)
-            blocks = self.blocks(one) if one.tag == "li" else tuple(_settled(self._block(one, Span(text=""))))
+            blocks = self.blocks(one) if one.tag == "li" else tuple(_settled(self._block(one, _PLAIN)))
             if not blocks:
                 continue
             if one.tag != "li" and out:  # a list directly within a list belongs to the item above
@@ -227,7 +229,7 @@ class _Writer:
         rows = [[cell for cell in _cells(row)] for row in _rows(node)]
         rows = [row for row in rows if row]
         if not rows or node.attrs.get("role") == "presentation" or _for_layout(rows):
-            return self._plain(node, Span(text=""))
+            return self._plain(node, _PLAIN)
         cells = tuple(tuple(self._cell(cell) for cell in row) for row in rows)
         return [Table(header=all(cell.tag == "th" for cell in rows[0]), rows=cells)]
 
@@ -290,7 +292,7 @@ def _card_title(node: Node) -> str:
 
 
 def _lines(run: Iterable[Span]) -> list[Spans]:
-    """Inline text cut at its line breaks; white space at the edges of lines gone, spans of one style joined."""
+    """Inline text cut at its line breaks; white space at the edges of lines gone."""
     merged: list[Span] = []
     for span in run:
         text = span.text
@@ -298,22 +300,30 @@ def _lines(run: Iterable[Span]) -> list[Spans]:
             text = text[1:]
         if not text:
             continue
-        if (
-            merged
-            and replace(merged[-1], text="") == replace(span, text="")
-            and span.ruby is None
-            and "\n" not in (text, merged[-1].text)
-        ):
-            merged[-1] = replace(merged[-1], text=merged[-1].text + text)
-        else:
-            merged.append(replace(span, text=text))
+        merged.append(span if text is span.text else replace(span, text=text))
     out: list[list[Span]] = [[]]
     for span in merged:
         if span.text == "\n":
             out.append([])
         else:
             out[-1].append(span)
-    return [trimmed(line) for line in out]
+    return [trimmed(_fused(line)) for line in out]
+
+
+def _fused(line: list[Span]) -> list[Span]:
+    """Neighbours of one style as one span; a reading stays with its own text."""
+    if len(line) < 2:
+        return line
+    groups = groupby(line, key=lambda one: (one.bold, one.italic, one.strike, one.code, one.link, one.ruby))
+    out: list[Span] = []
+    for (*_, ruby), group in groups:
+        same = list(group)
+        out += same if ruby or len(same) == 1 else [replace(same[0], text="".join(one.text for one in same))]
+    return out
+
+
+def _said(style: Span, text: str) -> Span:
+    return Span(text=text) if style is _PLAIN else replace(style, text=text)
 
 
 def _with_breaks(lines: Sequence[Spans]) -> Spans:

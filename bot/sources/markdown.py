@@ -98,10 +98,6 @@ def _mend_breaks(children: list[Token]) -> None:
             token.type, token.content = "text", ""
 
 
-def _closed(children: Sequence[Token]) -> bool:
-    return any(one.type == "strong_close" for one in children)
-
-
 def _with_rules(tokens: list[Token], lines: Sequence[str]) -> list[Token]:
     """Tokens with a rule put in where the gap between two blocks is wider than usual."""
     tops = [at for at, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]

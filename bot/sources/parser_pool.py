@@ -126,6 +126,9 @@ class ParserPool:
         async with contextlib.AsyncExitStack() as stack:
             process: _Process | None = None
             while (job := await self._next()) is not None:
+                if process is not None and process.ended:  # killed from outside: no feed's fault
+                    await stack.aclose()
+                    process = None
                 if process is None:
                     process = await _Process.start()
                     self._pids.add(process.pid)
@@ -204,6 +207,10 @@ class _Process:
                 env={**environment, "PYTHONPATH": _ROOT, "PYTHONUTF8": "1"},
             )
         return cls(process, ours)
+
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
 
     async def ask(self, job: _Job) -> bytes:
         """Send a job and wait for the bytes of its answer. ConnectionError if the process ends meanwhile."""

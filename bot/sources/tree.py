@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 _DEEPEST = 100  # levels kept; what is nested deeper is put into the last of them
-_KEPT = (
+_KEPT = frozenset((
     "href src data-src alt title class id start value reversed type role itemprop data-marker hidden style name property"
-    " content aria-hidden"
-).split()
+    " content"
+).split())
 _DROPPED = frozenset(
     "script style noscript template nav form aside footer button input select textarea svg object canvas dialog video"
     " audio map math link".split()
@@ -91,7 +91,7 @@ class _Builder:
         if len(self.stack) > _DEEPEST:
             self.stack.append(self.stack[-1])
             return
-        attrs = {name: value for name in _KEPT if (value := attrib.get(name)) is not None}
+        attrs = {name: value for name, value in attrib.items() if name in _KEPT}
         node = Node(tag=tag, attrs=attrs)
         self.stack[-1].children.append(node)
         self.stack.append(node)

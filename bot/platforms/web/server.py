@@ -178,7 +178,7 @@ class WebChat(RoomChat):
                 "chosen": "language" in profile,
                 "roles": list(ROLES),
                 "views": ["text", *self._encoders],
-                "channels": [self._channel(channel.id) for channel in self.room.channels],
+                "channels": [self._channel(channel) for channel in self.room.channels],
                 "cursor": self._live.cursor,
             }
         )
@@ -210,6 +210,7 @@ class WebChat(RoomChat):
             platform=self.name,
             person=self.person(who),
             channel=channel,
+            community=self.community(channel),
             language=profile.get("language", self._language),
             roles=ROLES[profile.get("role", "reader")],
             zone=profile.get("zone", "UTC"),
@@ -218,7 +219,7 @@ class WebChat(RoomChat):
     # --- what stands in the room ---
 
     def _channel(self, channel: str) -> dict[str, Any]:
-        one = next(each for each in self.room.channels if each.id == channel)
+        one = self.room.channels[channel]
         here = self.room.entries(channel)
         return {
             "id": one.id,
@@ -355,7 +356,7 @@ class WebChat(RoomChat):
         """An answer for one stays in the response; one for all becomes a message, or replaces the one pressed."""
         if isinstance(answer, Form):
             return web.json_response({"form": encode.form(answer)})
-        if answer.private or channel not in {one.id for one in self.room.channels}:
+        if answer.private or channel not in self.room.channels:
             return web.json_response({"reply": encode.reply(answer, self._encoders)})
         pressed = self.room.entry(anchor) if anchor and answer.replace else None
         if pressed is not None and pressed.message is not None and pressed.key is None:  # never a post of the loop

@@ -31,8 +31,9 @@ class Offer:
 async def offers(desk: Desk, caller: Caller, line: str) -> Sequence[Offer]:
     """Completions of a line whose caret is at its end."""
     line = line[:LINE_LIMIT].lstrip()
-    if not line.startswith("/"):
+    if not line.startswith(("/", "／")):  # typed with a Japanese keyboard, both slash and colon may be wide
         return ()
+    line = "/" + line[1:].replace("：", ":")
     found = _LAST.search(line)
     start = found.start() if found else len(line)
     before, last = line[:start], line[start:]

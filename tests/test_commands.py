@@ -1,0 +1,437 @@
+"""What people ask, through the desk: right numbers, clear refusals, both languages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import ingest
+from bot.collect import Collector
+from bot.ingest import Taken
+from bot.platforms.room import Room
+from bot.platforms.roomchat import RoomChat
+from bot.publish import Publisher
+from commands.desk import Desk
+from commands.registry import COMMANDS, OPTION_NAMES, Tools
+from core.chat import Caller, Commented, Person, Reacted
+from core.message import Form, Reply, to_text
+from core.pieces import Found
+from core.speech import LANGUAGES, SENTENCES
+from core.stances import DEFAULT
+from storage import sources
+from storage.db import SqliteDb, Tx
+from tests.conftest import SetClock, add_place, found
+
+READER = Caller(platform="web", person=Person(id="r1", name="Ria"), channel="general", community="web")
+MODERATOR = replace(READER, person=Person(id="m1", name="Mo"), roles=frozenset({"reader", "moderator"}))
+
+
+class Newsroom:
+    """A publication with its desk: one place, pieces that are posted, readers that answer."""
+
+    def __init__(self, db: SqliteDb, clock: SetClock, chat: RoomChat) -> None:
+        self.db = db
+        self.clock = clock
+        self.chat = chat
+        self.ears = Collector(db, DEFAULT, clock)
+        self.publisher = Publisher(db, {"web": chat}, DEFAULT, clock)
+        self.desk = Desk(
+            Tools(
+                db=db,
+                ears=self.ears,
+                scale=DEFAULT,
+                zone="UTC",
+                clock=clock,
+                wake=self.publisher.wake,
+                link=lambda platform, channel, anchor: f"http://chat/{channel}/{anchor}",
+            )  # fmt: skip
+        )
+
+    async def publish(self, item: Found, text_mode: str = "full") -> int:
+        async def work(tx: Tx) -> Taken:
+            source = await sources.ensure_source(
+                tx,
+                kind="file",
+                address=text_mode,
+                title="",
+                text_mode=text_mode,
+                now=self.clock(),  # type: ignore[arg-type]
+            )
+            return await ingest.take(tx, source, item, now=self.clock())
+
+        taken = await self.db.write(work)
+        await self.publisher.settle_all()
+        assert taken.piece is not None
+        return taken.piece
+
+    async def anchor(self, piece: int, channel: str = "general") -> str:
+        rows = await self.db.read(
+            """select a.anchor from anchor a join leaf l on l.id=a.leaf_id
+               where a.piece_id=? and l.name='card' and a.channel=?""",
+            piece, channel,
+        )  # fmt: skip
+        return str(rows[0]["anchor"])
+
+    async def react(self, who: str, anchor: str, emoji: str, *, added: bool = True, channel: str = "general") -> None:
+        self.clock.move(seconds=1)
+        await self.ears.keep(
+            Reacted(
+                platform="web",
+                channel=channel,
+                anchor=anchor,
+                person=Person(id=who, name=who),
+                emoji=emoji,
+                added=added,
+                at=self.clock(),
+            )  # fmt: skip
+        )
+
+    async def say(self, who: str, under: str, text: str, *, name: str, channel: str = "general") -> None:
+        self.clock.move(seconds=1)
+        await self.ears.keep(
+            Commented(
+                platform="web",
+                channel=channel,
+                anchor=name,
+                person=Person(id=who, name=who),
+                text=text,
+                at=self.clock(),
+                reply_to=under,
+                thread=under,
+            )  # fmt: skip
+        )
+
+    async def ask(self, line: str, caller: Caller = READER) -> Reply:
+        await self.ears.fold_all()
+        self.clock.move(seconds=1)
+        reply = await self.desk.ask(caller, line)
+        await self.publisher.settle_all()
+        return reply
+
+    async def text(self, line: str, caller: Caller = READER) -> str:
+        reply = await self.ask(line, caller)
+        assert reply.ok, to_text(reply.message)
+        return to_text(reply.message)
+
+
+@pytest.fixture
+async def room(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
+    room = Room(tmp_path / "room.jsonl")
+    await add_place(db, clock)
+    yield Newsroom(db, clock, RoomChat("web", room))
+    await room.close()
+
+
+async def test_a_digest_counts_each_person_once_and_links_to_the_messages(room: Newsroom) -> None:
+    bus = await room.publish(found(tags=("Transport",)))
+    library = await room.publish(found("library", title="The library", tags=("Books",)))
+    anchor = await room.anchor(bus)
+    for who, emoji in (("a", "👍"), ("a", "👎"), ("a", "👍"), ("b", "👍"), ("c", "👎"), ("d", "🎉")):
+        await room.react(who, anchor, emoji)
+    await room.say("a", anchor, "It saves my night shift.", name="w90")
+    await room.say("a", anchor, "And my shoes.", name="w91")
+    await room.say("b", anchor, "Too dear.", name="w92")
+    reply = await room.ask("/digest topic:Transport period:30d")
+    text = to_text(reply.message)
+    assert "Pieces (1)" in text
+    assert "👍 2 · 👎 1 · 🎉 1 · 3 comments by 2 readers" in text
+    assert "3 readers responded." in text  # a, b, c; an emoji without a meaning is no answer
+    assert f"http://chat/general/{anchor}" in reply.links
+    assert "The library" not in text
+    everything = await room.text("/digest period:30d")
+    assert f"#{library} The library" in everything
+    assert f"#{bus} The night bus" in everything
+
+
+async def test_endorsed_and_contested_voices_stand_with_their_votes(room: Newsroom) -> None:
+    bus = await room.publish(found())
+    anchor = await room.anchor(bus)
+    await room.say("a", anchor, "Everyone agrees with this.", name="w90")
+    await room.say("b", anchor, "This one divides.", name="w91")
+    await room.say("c", anchor, "Nobody cares.", name="w92")
+    for n in range(5):
+        await room.react(f"x{n}", "w90", "👍")
+    for n in range(3):
+        await room.react(f"x{n}", "w91", "👍")
+        await room.react(f"y{n}", "w91", "👎")
+    text = await room.text("/digest")
+    assert text.index("Most endorsed") < text.index("Everyone agrees") < text.index("5 agree, 0 disagree")
+    assert text.index("Most contested") < text.index("This one divides.") < text.index("3 agree, 3 disagree")
+    assert "Nobody cares." not in text
+    assert "👍" not in text.split("Most endorsed")[0].split("The night bus")[1]  # votes on comments are not the piece's
+
+
+async def test_an_empty_window_says_so_in_one_line(room: Newsroom) -> None:
+    await room.publish(found(published=room.clock() - timedelta(days=40)))
+    text = await room.text("/digest period:7d")
+    assert text == "Nothing was published or said about all topics in this time (last 7 days)."
+    japanese = await room.text("/ダイジェスト 期間:7日", replace(READER, language="ja"))
+    assert japanese == "この期間（過去7日間）にすべての話題の記事や反応はありませんでした。"
+
+
+async def test_an_older_piece_that_is_answered_now_is_still_discussed(room: Newsroom) -> None:
+    bus = await room.publish(found(published=room.clock() - timedelta(days=40)))
+    await room.react("a", await room.anchor(bus), "👍")
+    text = await room.text("/digest period:7d")
+    assert text.index("Still discussed") < text.index("The night bus") < text.index("👍 1")
+
+
+async def test_comments_of_another_place_are_not_for_this_one(room: Newsroom) -> None:
+    await add_place(room.db, room.clock, "board")
+    bus = await room.publish(found())
+    await room.say("a", await room.anchor(bus, "board"), "Between us: too dear.", name="w90", channel="board")
+    assert "comments" not in await room.text("/digest")
+    assert "Nothing holds" in await room.text("/search dear")
+    board = replace(READER, channel="board")
+    assert "1 comments by 1 readers" in await room.text("/digest", board)
+    assert "too dear" in await room.text("/search dear", board)
+
+
+async def test_hidden_comments_are_nowhere_and_featured_ones_come_first(room: Newsroom) -> None:
+    bus = await room.publish(found())
+    anchor = await room.anchor(bus)
+    await room.say("a", anchor, "Buy cheap watches.", name="w90")
+    await room.say("b", anchor, "A thoughtful remark.", name="w91")
+    listed = await room.text(f"/mod comments {bus}", MODERATOR)
+    number = next(line.split()[1] for line in listed.split("\n") if "watches" in line)
+    other = next(line.split()[1] for line in listed.split("\n") if "thoughtful" in line)
+    await room.text(f"/mod hide {number} reason:spam", MODERATOR)
+    await room.text(f"/mod feature comment:{other}", MODERATOR)
+    text = await room.text("/digest")
+    assert "1 comments by 1 readers" in text
+    assert text.index("Picked by the editors") < text.index("A thoughtful remark.")
+    assert "Nothing holds" in await room.text("/search watches")
+    await room.text(f"/mod hide {number} undo:yes", MODERATOR)
+    assert "watches" in await room.text("/search watches")
+    log = await room.text("/mod log", MODERATOR)
+    assert "web:m1 (Mo) hide comment" in log
+    assert "spam" in log
+
+
+async def test_search_finds_japanese_words_of_one_and_two_characters(room: Newsroom) -> None:
+    await room.publish(found("a", title="株価の危機", text="市場は揺れた。", language="ja"))
+    for query in ("株", "危機", "市場は", "株 揺れ"):
+        assert "株価の危機" in await room.text(f"/search {query}")
+    assert "Nothing holds" in await room.text("/search 機危")
+
+
+async def test_a_source_that_allows_a_link_only_gives_no_text_away(room: Newsroom) -> None:
+    bus = await room.publish(found(text="A secret sentence."), text_mode="link")
+    assert "secret" not in await room.text("/digest")
+    assert "Nothing holds" in await room.text("/search secret")
+    assert "secret" not in await room.text(f"/piece {bus}")
+    card = room.chat.room.entries("general")[0].message
+    assert card is not None
+    assert "secret" not in to_text(card)
+    assert not any(":read:" in action.id for action in card.actions)
+
+
+async def test_reading_goes_on_by_name_to_the_end(room: Newsroom) -> None:
+    await room.publish(found())
+    card = room.chat.room.entries("general")[0]
+    assert card.message is not None
+    read = next(action for action in card.message.actions if ":read:" in action.id)
+    first = await room.desk.press(READER, read.id, card.id)
+    assert isinstance(first, Reply)
+    assert first.private
+    assert "Next: Costs" in to_text(first.message)
+    turn = next(action for action in first.message.actions if ":page:" in action.id)
+    assert "Costs" in turn.label
+    second = await room.desk.press(READER, turn.id, None)
+    assert isinstance(second, Reply)
+    assert second.replace
+    assert "The town pays." in to_text(second.message)
+    assert "End of the piece." in to_text(second.message)
+
+
+async def test_comment_pressed_at_a_section_belongs_to_it(room: Newsroom) -> None:
+    bus = await room.publish(found())
+    card = room.chat.room.entries("general")[0]
+    assert card.message is not None
+    press = next(action for action in card.message.actions if ":comment:" in action.id)
+    form = await room.desk.press(READER, press.id.replace(":-", ":abcd"), card.id)
+    assert isinstance(form, Form)
+    empty = await room.desk.submit(READER, form.id, {"text": "  "}, card.id)
+    assert not empty.ok
+    kept = await room.desk.submit(READER, form.id, {"text": "いい考えです"}, card.id)
+    assert kept.ok
+    await room.ears.fold_all()
+    rows = await room.db.read("select piece_id, section, text, source from comment")
+    assert [tuple(row) for row in rows] == [(bus, "abcd", "いい考えです", "form")]
+
+
+async def test_a_stance_button_is_one_voice_and_can_be_taken_back(room: Newsroom) -> None:
+    await room.publish(found())
+    card = room.chat.room.entries("general")[0]
+    assert card.message is not None
+    agree, disagree = (
+        next(action.id for action in card.message.actions if action.id.endswith(f":{key}"))
+        for key in ("agree", "disagree")
+    )
+
+    async def stances() -> list[str]:
+        await room.ears.fold_all()
+        room.clock.move(seconds=1)
+        return [row["stance"] for row in await room.db.read("select stance from stance")]
+
+    await room.desk.press(READER, agree, card.id)
+    assert await stances() == ["agree"]
+    await room.desk.press(READER, disagree, card.id)
+    assert await stances() == ["disagree"]
+    assert "👎 1" in await room.text("/digest")
+    assert "👍" not in await room.text("/digest")
+    await room.desk.press(READER, disagree, card.id)
+    assert await stances() == []
+
+
+async def test_following_shows_what_is_new_since_the_last_look(room: Newsroom) -> None:
+    await room.publish(found(tags=("Transport",)))
+    await room.publish(found("library", title="The library", tags=("Books",)))
+    assert "You follow Transport" in await room.text("/follow Transport")
+    assert "already" in await room.text("/follow transport")
+    first = await room.text("/digest period:new")
+    assert "The night bus" in first
+    assert "The library" not in first
+    room.clock.move(hours=1)
+    assert "Nothing was published" in await room.text("/digest period:new")
+    room.clock.move(hours=1)
+    await room.publish(found("tram", title="The tram", tags=("Transport",), published=room.clock()))
+    assert "The tram" in await room.text("/digest period:new")
+    assert "no longer" in await room.text("/unfollow Transport")
+
+
+async def test_moderators_retract_restore_and_tag(room: Newsroom) -> None:
+    bus = await room.publish(found())
+    await room.text(f'/mod retract {bus} reason:"the figures were wrong"', MODERATOR)
+    message = room.chat.room.entries("general")[0].message
+    assert message is not None
+    assert to_text(message).startswith("Withdrawn: The night bus")
+    assert "Reason: the figures were wrong" in to_text(message)
+    assert "Nothing holds" in await room.text("/search night")
+    assert not (await room.ask(f"/mod retract {bus}", MODERATOR)).ok
+    await room.text(f"/mod restore {bus}", MODERATOR)
+    message = room.chat.room.entries("general")[0].message
+    assert message is not None
+    assert to_text(message).startswith("The night bus")
+    assert "topics are now" in await room.text(f"/mod tag {bus} add:Transport,夜", MODERATOR)
+    assert "The night bus" in await room.text("/digest topic:夜")
+    await room.text(f"/mod tag {bus} remove:夜", MODERATOR)
+    assert "Nothing was published" in await room.text("/digest topic:夜")
+
+
+async def test_readers_may_not_moderate_at_any_door(room: Newsroom) -> None:
+    bus = await room.publish(found())
+    refused = await room.ask(f"/mod retract {bus}")
+    assert not refused.ok
+    assert to_text(refused.message) == "`/mod retract` is for admins, moderators."
+    called = await room.desk.call(READER, "mod retract", {"piece": str(bus)})
+    assert not called.ok
+    assert not any("mod" in choice.value for choice in await room.desk.complete(READER, "", "", "/m"))
+    assert any("mod" in choice.value for choice in await room.desk.complete(MODERATOR, "", "", "/m"))
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("/dijest", "There is no command “dijest”. `/help` lists them."),
+        ("/digest topic:Nonsense", "There is no topic “Nonsense”. `/topics` lists them."),
+        ("/digest colour:red", "`/digest` has no option “colour”. It takes: topic, period."),
+        ("/piece", "`/piece` needs piece: Its number, or words of its title."),
+        ("/piece 999", "There is no piece “999”. Try `/search 999`."),
+        ('/search "open', 'A quotation is opened and not closed: "open'),
+        ("/follow", "`/follow` needs topic: The topic to follow."),
+    ],
+)
+async def test_what_is_wrong_is_said_with_its_mend(room: Newsroom, line: str, sentence: str) -> None:
+    reply = await room.ask(line)
+    assert not reply.ok
+    assert reply.private
+    assert to_text(reply.message) == sentence
+
+
+async def test_a_bad_period_names_the_grammar(room: Newsroom) -> None:
+    reply = await room.ask("/digest period:sometimes")
+    assert not reply.ok
+    assert "7d" in to_text(reply.message)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/digest topic:Night buses period:7d",
+        "/digest Night buses 7d",
+        '/digest "Night buses" 7d',
+        "/digest topic:「Night buses」 period:７d",
+        "／digest　topic：「Night buses」　period：7d",
+        "/ダイジェスト 話題:「Night buses」 期間:7日",
+    ],
+)
+async def test_a_line_may_be_typed_in_many_ways(room: Newsroom, line: str) -> None:
+    await room.publish(found(tags=("Night buses",)))
+    reply = await room.ask(line)
+    if line.count("「") + line.count('"') == 0:  # words without quotes belong to the option before them only if free
+        assert not reply.ok
+        return
+    assert "The night bus" in to_text(reply.message)
+
+
+async def test_old_buttons_of_unknown_kinds_say_so(room: Newsroom) -> None:
+    for action in ("v1:read:000000000000:-", "v9:read:x:-", "nonsense", "v1:nothing:x:y"):
+        reply = await room.desk.press(READER, action, None)
+        assert isinstance(reply, Reply)
+        assert not reply.ok
+
+
+async def test_completion_offers_commands_options_and_topics(room: Newsroom) -> None:
+    await room.publish(found(tags=("Transport",)))
+    assert [one.value for one in await room.desk.complete(READER, "", "", "/di")] == ["/digest"]
+    assert [one.value for one in await room.desk.complete(READER, "digest", "", "")] == ["topic", "period"]
+    assert [one.value for one in await room.desk.complete(READER, "digest", "topic", "tra")] == ["Transport"]
+    assert "30d" in [one.value for one in await room.desk.complete(READER, "digest", "period", "3")]
+    pieces = await room.desk.complete(READER, "piece", "piece", "night")
+    assert pieces[0].label == "#1 The night bus"
+
+
+async def test_help_lists_what_a_caller_may_use_in_their_language(room: Newsroom) -> None:
+    text = await room.text("/help")
+    assert "/digest [topic] [period]" in text
+    assert "/mod" not in text
+    assert "/mod retract" in await room.text("/help", MODERATOR)
+    assert "ダイジェスト" in await room.text("/help", replace(READER, language="ja"))
+    assert "period" in await room.text("/help digest")
+
+
+async def test_a_fault_of_ours_is_an_apology_and_not_a_traceback(
+    room: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> Reply:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setitem(COMMANDS, "topics", replace(COMMANDS["topics"], run=broken))
+    reply = await room.ask("/topics")
+    assert not reply.ok
+    assert "secret" not in to_text(reply.message)
+
+
+def test_every_sentence_is_said_in_every_language_with_the_same_values() -> None:
+    import string
+
+    for name, versions in SENTENCES.items():
+        assert len(versions) == len(LANGUAGES), name
+        fields = [{field for _, field, _, _ in string.Formatter().parse(text) if field} for text in versions]
+        assert fields[0] == fields[1], name
+
+
+def test_every_command_and_option_is_explained_in_both_languages() -> None:
+    for command in COMMANDS.values():
+        assert command.help["en"].endswith((".", "!", "?"))
+        assert command.help["ja"]
+        for option in command.options:
+            assert option.name in OPTION_NAMES, option.name
+            assert option.help["en"]
+            assert option.help["ja"]

@@ -1,0 +1,141 @@
+"""The thin layer: group commit, isolation of units, migrations, verified copies."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError
+from storage import schema
+from storage.db import SqliteDb, StorageError, Tx
+from tests.conftest import SetClock
+
+INSERT = "insert into meta(key, value) values(?, ?)"
+
+
+async def test_rows_added_at_once_are_all_kept_and_readable_after_their_await(db: SqliteDb) -> None:
+    await asyncio.gather(*(db.add(INSERT, (f"k{n}", "v")) for n in range(500)))
+    rows = await db.read("select count(*) as n from meta")
+    assert rows[0]["n"] == 500
+
+
+async def test_a_unit_that_fails_is_undone_alone(db: SqliteDb) -> None:
+    async def good(tx: Tx) -> int:
+        return await tx.run(INSERT, "good", "1")
+
+    async def bad(tx: Tx) -> None:
+        await tx.run(INSERT, "bad", "1")
+        raise LookupError("no")
+
+    results = await asyncio.gather(db.write(good), db.write(bad), db.write(good_named("other")), return_exceptions=True)
+    assert results[0] == 1
+    assert isinstance(results[1], LookupError)
+    keys = [row["key"] for row in await db.read("select key from meta order by key")]
+    assert keys == ["good", "other"]
+
+
+def good_named(name: str):  # type: ignore[no-untyped-def]
+    async def work(tx: Tx) -> None:
+        await tx.run(INSERT, name, "1")
+
+    return work
+
+
+async def test_a_row_that_breaks_a_rule_is_told_to_everyone_of_its_group_and_nothing_is_half_kept(db: SqliteDb) -> None:
+    await db.add(INSERT, ("k", "v"))
+    results = await asyncio.gather(db.add(INSERT, ("k", "again")), db.add(INSERT, ("new", "v")), return_exceptions=True)
+    assert all(isinstance(one, StorageError) for one in results)
+    assert [row["key"] for row in await db.read("select key from meta")] == ["k"]
+    await db.add(INSERT, ("later", "v"))  # the writer goes on
+
+
+async def test_reading_sees_the_last_commit_only(db: SqliteDb) -> None:
+    seen: list[int] = []
+
+    async def work(tx: Tx) -> None:
+        await tx.run(INSERT, "k", "v")
+        rows = await tx.read("select count(*) as n from meta")
+        seen.append(rows[0]["n"])
+
+    await db.write(work)
+    assert seen == [1]
+
+
+async def test_a_full_disk_is_a_storage_error_and_what_was_there_stays(db: SqliteDb) -> None:
+    await db.add(INSERT, ("before", "v"))
+    pages = (await db.read("pragma page_count"))[0][0]
+    await db._connection.execute(f"pragma max_page_count={pages}")
+    with pytest.raises(StorageError, match="full"):
+        for n in range(200):
+            await db.add(INSERT, (f"big{n}", "x" * 4000))
+    await db._connection.execute("pragma max_page_count=1000000")
+    await db.add(INSERT, ("after", "v"))
+    keys = {row["key"] for row in await db.read("select key from meta")}
+    assert {"before", "after"} <= keys
+
+
+async def test_closing_writes_what_is_queued(tmp_path: Path, clock: SetClock) -> None:
+    db = await SqliteDb.open(tmp_path / "x.db")
+    await schema.migrate(db, clock())
+    waiting = asyncio.gather(*(db.add(INSERT, (f"k{n}", "v")) for n in range(50)))
+    await asyncio.sleep(0)
+    await db.close()
+    await waiting
+    connection = sqlite3.connect(tmp_path / "x.db")
+    assert connection.execute("select count(*) from meta").fetchone() == (50,)
+    connection.close()
+
+
+async def test_opening_what_is_no_database_names_the_path(tmp_path: Path) -> None:
+    path = tmp_path / "rondan.db"
+    path.write_text("not a database, just some text that is long enough to be looked at " * 20)
+    with pytest.raises(StorageError, match=r"rondan\.db"):
+        await SqliteDb.open(path)
+
+
+async def test_migrations_have_no_gaps_and_run_once(tmp_path: Path, clock: SetClock) -> None:
+    db = await SqliteDb.open(tmp_path / "x.db")
+    try:
+        assert await schema.migrate(db, clock()) == (0, len(schema.MIGRATIONS))
+        assert await schema.migrate(db, clock()) == (len(schema.MIGRATIONS),) * 2
+        versions = [row["version"] for row in await db.read("select version from schema_version order by version")]
+        assert versions == list(range(1, len(schema.MIGRATIONS) + 1))
+    finally:
+        await db.close()
+
+
+async def test_a_newer_database_is_refused(db: SqliteDb, clock: SetClock) -> None:
+    async def work(tx: Tx) -> None:
+        await tx.run("insert into schema_version(version, at) values(999, '')")
+
+    await db.write(work)
+    with pytest.raises(ConfigError, match="newer Rondan"):
+        await schema.migrate(db, clock())
+
+
+async def test_a_migration_of_an_existing_database_leaves_a_sound_copy(
+    db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await db.add(INSERT, ("before", "v"))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("create table more(x integer)",)))
+    await schema.migrate(db, clock())
+    copies = list(db.path.parent.glob("*.before-v*.db"))
+    assert len(copies) == 1
+    copy = sqlite3.connect(copies[0])
+    assert copy.execute("select value from meta where key='before'").fetchone() == ("v",)
+    assert not copy.execute("select 1 from sqlite_master where name='more'").fetchall()
+    copy.close()
+
+
+async def test_a_migration_that_fails_changes_nothing(
+    db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = ("create table more(x integer)", "create table more(y integer)")
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
+    with pytest.raises(sqlite3.OperationalError):
+        await schema.migrate(db, clock())
+    assert await schema.version_of(db) == len(schema.MIGRATIONS) - 1
+    assert not await db.read("select 1 from sqlite_master where name='more'")
