@@ -366,6 +366,13 @@ def test_what_is_known_comes_back_without_document() -> None:
     assert feed_from_json(json.loads(json.dumps(feed_to_json(again)))) == again
 
 
+def test_a_baseline_needs_no_documents() -> None:
+    text = rss(item("A", "/1", body="a")).encode()
+    (bare,), (whole,) = parse_feed(text, "", URL, documents=False).entries, parse_feed(text, "", URL).entries
+    assert bare.document.blocks == ()
+    assert (bare.identities, bare.fingerprint) == (whole.identities, whole.fingerprint)
+
+
 # --- bounds ---
 
 

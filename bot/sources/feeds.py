@@ -63,11 +63,14 @@ class _Item:
         )
 
 
-def parse_feed(body: bytes, content_type: str, url: str, known: Mapping[str, str] | None = None) -> Feed:
+def parse_feed(
+    body: bytes, content_type: str, url: str, known: Mapping[str, str] | None = None, *, documents: bool = True
+) -> Feed:
     """What a feed shows. `url` is where it was found after redirects; relative addresses start there.
 
     `known` maps identities to fingerprints of items already kept: making documents is most of the work, and it is
-    done only for the others. Raises SourceError: `empty`, `not-a-feed`, `too-complex`.
+    done only for the others; with `documents` off (a baseline marks items as seen and shows none) for nothing at all.
+    Raises SourceError: `empty`, `not-a-feed`, `too-complex`.
     """
     raw = formats.read(body, content_type)
     base = urljoin(url, raw.base) if raw.base else url
@@ -93,7 +96,8 @@ def parse_feed(body: bytes, content_type: str, url: str, known: Mapping[str, str
         if known and any(known.get(rung) == item.fingerprint for rung in item.rungs):
             unchanged.append(tuple(item.rungs))
         else:
-            entries.append(item.found(language, _document(item.raw, item.url or base)))
+            document = _document(item.raw, item.url or base) if documents else _NO_DOCUMENT
+            entries.append(item.found(language, document))
     return Feed(
         title=_clean_title(raw.title),
         language=language,

@@ -64,9 +64,17 @@ class ParserPool:
         while self._jobs:
             _fail(self._jobs.popleft(), "parse-stopped", "Rondan is stopping; the feed is read at the next start.")
 
-    async def parse(self, body: bytes, content_type: str, url: str, known: Mapping[str, str] | None = None) -> Feed:
+    async def parse(
+        self,
+        body: bytes,
+        content_type: str,
+        url: str,
+        known: Mapping[str, str] | None = None,
+        *,
+        documents: bool = True,
+    ) -> Feed:
         """`feeds.parse_feed` elsewhere. SourceError also `parse-timeout`, `parse-crash`."""
-        head = {"do": "feed", "type": content_type, "url": url, "known": dict(known or {})}
+        head = {"do": "feed", "type": content_type, "url": url, "known": dict(known or {}), "documents": documents}
         answer = await self._ask(head, body)
         if len(answer) > _BIG:
             return await asyncio.to_thread(lambda: feed_from_json(_opened(answer)))

@@ -27,15 +27,16 @@ def main() -> None:
     """Serve until the socket closes."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with socket.socket(fileno=int(sys.argv[1])) as line:
-        while head := _receive(line, REQUEST.size):
-            head_size, body_size = REQUEST.unpack(head)
-            asked = json.loads(_receive(line, head_size))
-            answer = _answer(asked, bytes(_receive(line, body_size)))
-            try:
-                line.sendall(ANSWER.pack(len(answer)) + answer)
-            except ConnectionError:
-                return
+    # Closed by the end of the process, not before: a fault of ours prints its trace first, then the bot sees the end.
+    line = socket.socket(fileno=int(sys.argv[1]))
+    while head := _receive(line, REQUEST.size):
+        head_size, body_size = REQUEST.unpack(head)
+        asked = json.loads(_receive(line, head_size))
+        answer = _answer(asked, bytes(_receive(line, body_size)))
+        try:
+            line.sendall(ANSWER.pack(len(answer)) + answer)
+        except ConnectionError:
+            return
 
 
 def _answer(asked: dict[str, Any], body: bytes) -> bytes:
@@ -53,7 +54,7 @@ def _answer(asked: dict[str, Any], body: bytes) -> bytes:
 def _do(asked: dict[str, Any], body: bytes) -> dict[str, Any]:
     kind, url = asked["type"], asked["url"]
     if asked["do"] == "feed":
-        return answers.feed_to_json(feeds.parse_feed(body, kind, url, asked["known"]))
+        return answers.feed_to_json(feeds.parse_feed(body, kind, url, asked["known"], documents=asked["documents"]))
     return {"links": alternates.feed_links(body, kind, url)}
 
 

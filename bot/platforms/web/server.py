@@ -176,6 +176,7 @@ class WebChat(RoomChat):
                 "role": profile.get("role", "reader"),
                 "language": profile.get("language", self._language),
                 "chosen": "language" in profile,
+                "zone": profile.get("zone"),
                 "roles": list(ROLES),
                 "views": ["text", *self._encoders],
                 "channels": [self._channel(channel) for channel in self.room.channels],

@@ -17,7 +17,7 @@ from core.chat import Caller, Choice, Desk
 
 LINE_LIMIT = 2000  # characters
 
-_LAST = re.compile(r'(?:[^\s"]|"[^"]*"?)*\Z')  # what follows the last space that is not inside quotes
+_WORD = re.compile(r'(?:[^\s"]|"[^"]*(?:"|\Z))*')  # up to a space that is not inside quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,7 @@ async def offers(desk: Desk, caller: Caller, line: str) -> Sequence[Offer]:
     if not line.startswith(("/", "／")):  # typed with a Japanese keyboard, both slash and colon may be wide
         return ()
     line = "/" + line[1:].replace("：", ":")
-    found = _LAST.search(line)
-    start = found.start() if found else len(line)
-    before, last = line[:start], line[start:]
+    before, last = _cut(line)
     words = before[1:].split()
     if not words:
         return [_command(choice) for choice in await desk.complete(caller, "", "", last)]
@@ -53,6 +51,16 @@ async def offers(desk: Desk, caller: Caller, line: str) -> Sequence[Offer]:
     taken = {word.partition(":")[0] for word in words}
     options: Sequence[Choice] = await desk.complete(caller, command, "", last)
     return [Offer(line=f"{before}{one.value}:", label=one.label) for one in options if one.value not in taken]
+
+
+def _cut(line: str) -> tuple[str, str]:
+    """The line up to the word at its end, and that word, which is empty after a space."""
+    start = 0
+    for found in _WORD.finditer(line):
+        if found.end() == len(line):
+            start = found.start()
+            break
+    return line[:start], line[start:]
 
 
 async def _members(desk: Desk, caller: Caller, group: str) -> bool:

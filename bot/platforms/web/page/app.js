@@ -8,13 +8,14 @@ import { get, h, icon, iconButton, post } from "/api.js";
 import { ask, commentBox, slashLine } from "/composer.js";
 import { article, load, number, viewsButton } from "/entry.js";
 import { actions, viewed } from "/message.js";
-import { day, say, speak, spoken } from "/strings.js";
+import { day, say, speak } from "/strings.js";
 
 const $ = (id) => document.getElementById(id);
 const stored = (key) => localStorage.getItem(`rondan ${key}`);
 const store = (key, value) => localStorage.setItem(`rondan ${key}`, value);
 
 let me;
+let booting = true;
 const channels = new Map();
 const known = new Map(); // id → entry, as last seen
 const notes = []; // private answers: {channel, where, after, key, element}; they live in this page alone
@@ -81,10 +82,10 @@ async function boot() {
   for (const channel of me.channels) channels.set(channel.id, channel);
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (!me.chosen || me.zone !== zone) await attempt(() => post("me", { language: me.language, zone }));
-  drawAll();
+  await drawAll();
 }
 
-function drawAll() {
+async function drawAll() {
   speak(me.language);
   const theme = stored("theme") ?? "auto";
   if (theme === "auto") delete document.documentElement.dataset.theme;
@@ -93,8 +94,10 @@ function drawAll() {
   $("newer").replaceChildren(icon("down"), say("newer"));
   drawMe();
   drawChannels();
-  here.channel = null;
-  follow();
+  const top = here.channel && $("scroll").scrollTop;
+  here.channel = thread = null; // drawn anew, in the same spot
+  await follow({ aim: false });
+  if (top) $("scroll").scrollTop = top;
 }
 
 const become = (changes) => attempt(async () => { await post("me", changes); Object.assign(me, changes); drawAll(); });
@@ -134,7 +137,7 @@ function askToken() {
 
 // --- where we are ---
 
-async function follow() {
+async function follow({ aim = true } = {}) {
   const [, channel, id, what] = location.hash.split("/").map(decodeURIComponent);
   if (!channels.has(channel)) {
     const first = [...channels.keys()][0];
@@ -147,6 +150,8 @@ async function follow() {
   if (channel !== here.channel || (target && !find("messages", root))) await drawChannel(channel, root);
   if (target && (what === "thread" || target.under)) await drawThread(root);
   else closeThread();
+  if (!aim && !booting) return;
+  booting = false;
   if (target && what !== "thread") show(find(target.under ? "thread-messages" : "messages", target.id));
   if (what === "thread") $("thread").querySelector("h2").focus();
 }
@@ -212,15 +217,12 @@ function place(list, entry, where) {
   const fresh = article(entry, where, app);
   if (!old) {
     const later = [...list.querySelectorAll("article[data-id]")].find((one) => number(one.dataset.id) > number(entry.id));
-    return list.insertBefore(fresh, later ?? tail(list));
+    return list.insertBefore(fresh, later ?? null);
   }
   const focus = old.contains(document.activeElement) && (document.activeElement.dataset.focus ?? "");
   old.replaceWith(fresh);
   if (focus !== false) ([...fresh.querySelectorAll("[data-focus]")].find((one) => one.dataset.focus === focus) ?? fresh).focus({ preventScroll: true });
 }
-
-// Private answers to slash lines stay below all messages that were there when they came, and above later ones.
-const tail = () => null;
 
 // A line with the date above the first message of each day; "earlier" above all when there is more.
 function separate(list, where) {
@@ -264,7 +266,7 @@ async function drawThread(rootId) {
       iconButton("close", say("close"), { onclick: () => { location.hash = at(here.channel); } })),
     h("div", { class: "scroll" }, h("div", { id: "thread-root" }), h("div", { class: "messages", id: "thread-messages" })),
     h("footer", { class: "foot", id: "thread-foot" }));
-  $("thread-root").replaceChildren(article(root, "thread", app));
+  place($("thread-root"), root, "thread");
   fill($("thread-messages"), messages, "thread");
   emptyThread();
   drawThreadBox(false);
@@ -377,7 +379,7 @@ function arrived(entry) {
       if (fresh && end) $("scroll").scrollTop = $("scroll").scrollHeight;
       else if (fresh) $("newer").hidden = false;
     }
-    if (thread && entry.id === thread.root) $("thread-root").replaceChildren(article(entry, "thread", app));
+    if (thread && entry.id === thread.root) place($("thread-root"), entry, "thread");
     if (thread && entry.under === thread.root) {
       const box = $("thread").querySelector(".scroll");
       const follows = nearEnd(box);
@@ -447,7 +449,7 @@ document.addEventListener("keydown", (event) => {
   if (!$("scrim").hidden) closeDrawer();
   else if (thread) location.hash = at(here.channel);
 });
-window.addEventListener("hashchange", () => attempt(follow));
+window.addEventListener("hashchange", () => attempt(() => follow()));
 
 speak(navigator.language?.startsWith("ja") ? "ja" : "en");
 if (location.search) history.replaceState(null, "", `/${location.hash}`); // a token is in its cookie by now
