@@ -19,7 +19,7 @@ from core.document import Document, Paragraph, spans
 from core.pieces import Found
 from core.stances import DEFAULT
 from core.times import now
-from storage import hearing, places, postings, schema, sources
+from storage import journal, places, postings, schema, sources
 from storage.db import PRAGMAS, SqliteDb, Tx
 
 T0 = datetime(2026, 11, 20, tzinfo=UTC)
@@ -81,10 +81,10 @@ def bare(folder: Path, rows: int = 200_000) -> float:
     """Rows a second of one `executemany` in one transaction with the same settings: the limit of the engine."""
     connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
     connection.executescript(PRAGMAS + "create table heard(id integer primary key, body text not null);")
-    bodies = [(hearing.encode(event(n)),) for n in range(rows)]
+    bodies = [(journal.encode(event(n)),) for n in range(rows)]
     began = time.perf_counter()
     connection.execute("begin immediate")
-    connection.executemany(hearing.KEEP, bodies)
+    connection.executemany(journal.KEEP, bodies)
     connection.execute("commit")
     took = time.perf_counter() - began
     connection.close()

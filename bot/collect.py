@@ -11,7 +11,7 @@ import structlog
 from core.chat import Chat, Heard, Known, Person, Reacted, Ref, Removed, Unreadable, Window
 from core.stances import Scale
 from core.times import Clock, micros, moment
-from storage import hearing
+from storage import hearing, journal
 from storage.db import Db
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ class Collector:
         self.overflowed: set[tuple[str, str]] = set()
 
     async def keep(self, event: Heard) -> None:
-        await self._db.add(hearing.KEEP, (hearing.encode(event),))
+        await self._db.add(journal.KEEP, (journal.encode(event),))
         self._wake.set()
 
     def note(self, event: Heard) -> None:
@@ -44,7 +44,7 @@ class Collector:
         self._wake.set()
 
     async def run(self) -> None:
-        """Fold the journal until cancelled, newest arrivals included; what is left at a crash is folded at the next start."""
+        """Fold the journal until cancelled. What a crash leaves in it is folded at the next start."""
         while True:
             self._wake.clear()
             await self.fold_all()
@@ -54,7 +54,7 @@ class Collector:
         """Keep what was noted, then fold until the journal is empty; gives the number of events."""
         noted, self._noted = self._noted, []
         if noted:
-            await asyncio.gather(*(self._db.add(hearing.KEEP, (hearing.encode(event),)) for event in noted))
+            await asyncio.gather(*(self._db.add(journal.KEEP, (journal.encode(event),)) for event in noted))
         total = 0
         while True:
             done = await hearing.fold(self._db, self._stance, self._clock())
@@ -105,27 +105,20 @@ class Collector:
     async def _concluded(self, platform: str, window: Window) -> list[Heard]:
         """What a complete reading of one anchor means for rows of ours that it does not mention."""
         now = self._clock()
-        events: list[Heard] = []
         rows = await self._db.read(
             """select p.account, e.name from anchor a join reaction r on r.piece_id=a.piece_id and r.anchor_id=a.id
                join person p on p.id=r.person_id join emoji e on e.id=r.emoji_id
                where a.platform=? and a.channel=? and a.anchor=? and r.present=1 and r.source='emoji'""",
             platform, window.channel, window.anchor,
         )  # fmt: skip
-        for row in rows:
-            if (row["account"], row["name"]) not in window.reactions:
-                events.append(
-                    Reacted(
-                        platform=platform,
-                        channel=window.channel,
-                        anchor=window.anchor,
-                        person=Person(id=row["account"]),
-                        emoji=row["name"],
-                        added=False,
-                        at=now,
-                        recalled=True,
-                    )  # fmt: skip
-                )
+        gone = {(row["account"], row["name"]) for row in rows} - window.reactions
+        spot = {"platform": platform, "channel": window.channel}
+        events: list[Heard] = [
+            Reacted(
+                **spot, anchor=window.anchor, person=Person(id=who), emoji=emoji, added=False, at=now, recalled=True
+            )
+            for who, emoji in sorted(gone)
+        ]
         missing = await self._comments_gone(platform, window)
         if missing:
             events.append(Removed(platform=platform, channel=window.channel, anchors=tuple(missing), at=now))

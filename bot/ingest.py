@@ -15,7 +15,7 @@ from core.outline import carry_keys, outline
 from core.pieces import Found, Piece, PieceState
 from storage import pieces, places, postings, sources
 from storage.db import Tx
-from storage.hearing import index_piece
+from storage.search import index_piece
 from storage.sources import Source
 
 Outcome = Literal["new", "edited", "unchanged", "held", "seen"]
@@ -130,7 +130,7 @@ async def _keep_new(
 
 
 async def _revise(tx: Tx, piece: Piece, found: Found, now: datetime) -> None:
-    """An edited source edits what was posted: new text, keys of sections carried over, every posting looked at again."""
+    """An edited source edits what was posted: new text, sections keep their keys, every posting is looked at again."""
     fresh = outline(found.document, title=found.title, default_language=piece.language)
     fresh = carry_keys(piece.outline, replace(fresh, language=piece.language))
     await index_piece(tx, piece.number, full_text(piece), None)

@@ -1,4 +1,4 @@
-"""Feeds are asked on their own schedules; what they show is kept by `ingest`, validators and all, in one transaction."""
+"""Feeds are asked on their own schedules; what they show is kept, validators and all, in one transaction."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ class Poller:
 
 
 def _due(feed: Source, found: Found, now: datetime) -> datetime:
-    """When an item would have been posted had we been here: after a downtime it counts as late from its first moment."""
+    """When an item would have been posted had we been here: after a downtime it is late from its first moment."""
     if feed.checked is None:
         return now
     appeared = max(found.published or feed.checked, feed.checked)

@@ -126,9 +126,8 @@ class Publisher:
             return True
         wanted, piece = subject
         standing = await postings.leaves(self._db, posting.id)
-        if not standing and piece is not None:
-            if not await self._may_begin(place, posting, piece):
-                return True
+        if not standing and piece is not None and not await self._may_begin(place, posting, piece):
+            return True
         wanted = _with_removed(wanted, standing, place.language)
         if any(one.name not in standing for one in wanted):
             names = [(one.name, position) for position, one in enumerate(wanted)]

@@ -80,7 +80,7 @@ async def import_(house: House, args: Args, progress: owner.Progress) -> list[di
                     "new": one.outcome in ("new", "held"),
                     "outcome": one.outcome,
                     "path": str(path),
-                }  # fmt: skip
+                }
             )
     for error in errors:
         result.append({"piece": None, "title": None, "state": "error", "new": False, "error": str(error)})
@@ -112,7 +112,7 @@ def outline_json(piece: Piece) -> dict[str, Any]:
                         "voice": section.voice,
                         "paragraphs": section.paragraphs,
                         "items": section.items,
-                    }  # fmt: skip
+                    }
                     for section in part.sections
                 ],
             }
@@ -509,7 +509,7 @@ async def status(house: House, args: Args, progress: owner.Progress) -> dict[str
                 "subject": f"{row['subject']} {row['subject_id']}",
                 "state": row["state"],
                 "reason": row["reason"],
-            }  # fmt: skip
+            }
             for row in stuck
         ],
         "errors": [{"feed": feed["feed"], "error": feed["error"]} for feed in feeds if feed["error"]],

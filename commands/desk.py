@@ -1,4 +1,4 @@
-"""The desk: one check for every door. Access, then binding, then the function; what a person did wrong is told to them."""
+"""The desk: one check for every door. Access, then binding, then the function; what was wrong is told to the person."""
 
 from __future__ import annotations
 

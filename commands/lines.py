@@ -1,4 +1,4 @@
-"""A typed line to a command and its options. Japanese quotes, full-width colons and spaces are as good as ASCII ones."""
+"""A typed line to a command and its options. Japanese quotes, full-width colons and spaces are as good as ASCII."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from core.pieces import Piece
 from core.speech import say, say_date
 from storage import acts, comments, pieces, postings
 from storage.db import Tx
-from storage.hearing import index_piece
+from storage.search import index_piece
 
 PieceOption = Annotated[Piece, "Its number, or words of its title.", "番号、または題名の言葉。"]
 
@@ -169,7 +169,7 @@ async def feature(
 
 
 async def _set_comment(
-    tools: Tools, caller: Caller, number: int, state: comments.CommentState, act: str, reason: str
+    tools: Tools, caller: Caller, number: int, state: comments.Visibility, act: str, reason: str
 ) -> None:
     now = tools.clock()
 

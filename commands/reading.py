@@ -18,7 +18,7 @@ from core.speech import say
 from core.text import fold
 from core.times import moment
 from storage import pieces, postings
-from storage.digests import Audience
+from storage.audience import Audience
 
 
 @command("piece", japanese="記事", summary="番号か言葉で記事を一つ示します。")
@@ -30,11 +30,8 @@ async def piece(
 ) -> Reply:
     """Show one piece, by its number or by words of its title."""
     card = faces.card(piece, caller.language, caller.zone, tools.scale)
-    blocks = list(card.blocks)
-    where = await links_to(tools, piece)
-    for address in where[:3]:
-        blocks.append(Paragraph(spans=spans(address, link=address)))
-    message = Message(title=card.title, blocks=tuple(blocks), actions=card.actions, language=caller.language)
+    where = [Paragraph(spans=spans(one, link=one)) for one in (await links_to(tools, piece))[:3]]
+    message = Message(title=card.title, blocks=(*card.blocks, *where), actions=card.actions, language=caller.language)
     return Reply(message=message)
 
 

@@ -1,7 +1,7 @@
 """The port to a chat platform, and what flows through it: places, references, what people did, what they asked.
 
-An adapter knows this file and its own SDK. The contract is in the docstring of `Chat`; `tests/test_chat_contract.py` runs
-every clause of it against every adapter.
+An adapter knows this file and its own SDK. The contract is in the docstring of `Chat`; `tests/test_chat_contract.py`
+runs every clause of it against every adapter.
 """
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ class Ears(Protocol):
     """Where an adapter tells what people did. Both forms may be given the same event twice, late, or out of order."""
 
     def note(self, event: Heard) -> None:
-        """Synchronous and bounded; for platforms without acknowledgement. On overflow the channel is marked for recall."""
+        """Synchronous and bounded; for platforms without acknowledgement. An overflow marks the channel for recall."""
         ...
 
     async def keep(self, event: Heard) -> None:
@@ -280,7 +280,8 @@ class Chat(Protocol):
     3. Errors are only those of `core.errors`; anything whose outcome is not sure is `Unknown`.
     4. `find` says Present only for our own message with that key, Absent only after reading everything since `since`,
        else CannotTell.
-    5. `edit` replaces all that is shown; it never changes the Ref and pings nobody. A message that is gone is `Gone(what="message")`.
+    5. `edit` replaces all that is shown; it never changes the Ref and pings nobody. A message that is gone is
+       `Gone(what="message")`.
     6. `delete` of what is gone is fine.
     7. Text of a message is never markup, mention or link on the platform, whatever it holds.
     8. What people do under our messages comes to the ears with the anchors of the Ref; our own doings do not.

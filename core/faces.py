@@ -83,7 +83,7 @@ def lede(piece: Piece) -> str:
 
 
 def card(piece: Piece, language: str, zone: str, scale: Scale) -> Message:
-    """The announcement of a piece: title, small print, what it is on, the author's remark or its first words, buttons."""
+    """The announcement of a piece: title, small print, what it is on, the author's remark or first words, buttons."""
     if piece.state == "retracted":
         return withdrawn(piece, language, zone)
     outline = shareable(piece.outline, piece.text_mode)
@@ -150,7 +150,7 @@ class Wanted:
 
 
 def leaves(piece: Piece, layout: str, language: str, zone: str, scale: Scale, limit: int) -> list[Wanted]:
-    """All messages of a piece at a place, in order. `limit`: the UTF-16 units that one message of the platform holds."""
+    """All messages of a piece at a place, in order. `limit`: UTF-16 units that one message of the platform holds."""
     found = [Wanted("card", card(piece, language, zone, scale))]
     if layout != "thread" or piece.state == "retracted":
         return found
@@ -207,7 +207,7 @@ class Page:
 
 
 def pages(piece: Piece) -> list[Page]:
-    """A piece as pages: a section each, the author's remarks above the first of their part, long sections on several."""
+    """A piece as pages: a section each, the author's remarks above the first of their part, long sections cut."""
     outline = shareable(piece.outline, piece.text_mode)
     found: list[Page] = []
     for part in outline.parts:

@@ -44,7 +44,7 @@ class CommentState:
 
 
 def fold_comment(old: CommentState | None, event: Commented) -> CommentState:
-    """The wording after an event (new, or edited). A text that the platform withheld never replaces one that we have."""
+    """The wording after an event (new, or edited). A text that the platform withheld replaces none that we have."""
     edited = None if event.edited is None else micros(event.edited)
     new = CommentState(event.text or "", micros(event.at), edited)
     if old is None:

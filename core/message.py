@@ -1,4 +1,4 @@
-"""What a chat shows, free of any platform: blocks, buttons, forms, replies. Each platform encodes it with one pure function."""
+"""What a chat shows, free of any platform: blocks, buttons, forms, replies. Each platform encodes it by one function."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(slots=True, kw_only=True)
 class PieceNumbers:
-    """What readers did with one piece in a window: people by stance (each once), reactions by emoji, comments, people."""
+    """What readers did with one piece in a window: people by stance (each once), emoji, comments, people."""
 
     piece: int
     published: datetime

@@ -24,8 +24,8 @@ Doing = Literal["send", "edit", "delete"]
 class Leaf:
     """One message of a posting as the store knows it.
 
-    `shown` is the digest of what stands in the chat under `ref` (None: nothing). `doing` was committed before a request;
-    while it is set the outcome is in doubt, and `doing_digest` is what the request would have shown.
+    `shown` is the digest of what stands in the chat under `ref` (None: nothing). `doing` was committed before a
+    request; while it is set the outcome is in doubt, and `doing_digest` is what the request would have shown.
     """
 
     name: str

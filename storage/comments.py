@@ -1,14 +1,22 @@
-"""Readers' comments: looking at them one by one, and what moderators set of them."""
+"""Readers' comments: folding them from events, erasing them, looking at them, and what moderators set of them."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
 
+from core.chat import Commented
+from core.folding import CommentState, fold_comment
 from core.responses import Voice
 from core.times import moment
-from storage.db import Reader, Row, Tx
+from storage import postings
+from storage.db import Reader, Row, Tx, marks
+from storage.search import index
+from storage.spots import Anchor, Folded, Spot, anchors_at, chunks, park, people_ids
 
-CommentState = Literal["visible", "held", "hidden", "featured"]
+Visibility = Literal["visible", "held", "hidden", "featured"]
 
 VOICE = """select c.id, c.piece_id, c.text, c.at, c.section, c.state, coalesce(s.agree, 0) as agree,
         coalesce(s.disagree, 0) as disagree, coalesce(s.n, 0) as n, a.platform, a.channel, a.anchor, p.name
@@ -49,10 +57,150 @@ async def of_piece(db: Reader, piece: int, limit: int = 50) -> list[Voice]:
     return [voice(row) for row in rows]
 
 
-async def set_state(tx: Tx, number: int, state: CommentState) -> str | None:
+async def set_state(tx: Tx, number: int, state: Visibility) -> str | None:
     """Set a comment's state; gives the one before, None if there is no such comment."""
     row = await tx.one("select state from comment where id=? and state <> 'erased'", number)
     if row is None:
         return None
     await tx.run("update comment set state=? where id=?", state, number)
     return str(row["state"])
+
+
+# --- from events ---
+
+
+async def fold_comments(tx: Tx, run: list[tuple[str, Commented]], now: datetime, done: Folded) -> None:
+    """New comments, and new wordings of known ones; statements for the whole run, not for each event."""
+    spots = [
+        (event.platform, event.channel, anchor)
+        for _, event in run
+        for anchor in (event.anchor, event.reply_to, event.thread)
+        if anchor is not None
+    ]
+    anchors = await anchors_at(tx, spots)
+    erased = await tombstones(tx, [(e.platform, e.channel, e.anchor) for _, e in run])
+    people = await people_ids(tx, ((e.platform, e.person) for _, e in run))
+    known: dict[int, list[Commented]] = defaultdict(list)
+    new: dict[Spot, list[Commented]] = {}
+    for body, event in run:
+        own: Spot = (event.platform, event.channel, event.anchor)
+        anchor = anchors.get(own)
+        under = _under(event, anchors, new)
+        if own in erased or people[event.platform, event.person.id] is None:
+            done.dropped += 1
+        elif anchor is not None:
+            if anchor.comment is not None:
+                known[anchor.comment].append(event)
+        elif under is None:
+            await park(tx, (event.platform, event.channel, event.reply_to or event.thread or ""), body, now, done)
+        elif under.piece is not None:
+            new.setdefault(own, []).append(event)
+            done.pieces.add(under.piece)
+    await _reword(tx, known)
+    await _add_comments(tx, new, anchors, people)
+
+
+def _under(event: Commented, anchors: Mapping[Spot, Anchor], new: Mapping[Spot, list[Commented]]) -> Anchor | None:
+    """What a comment stands under: the message it answers, else its thread's root. It may answer a comment as new as
+    itself, and then stands where that one does.
+    """
+    for name in (event.reply_to, event.thread):
+        spot = (event.platform, event.channel, name or "")
+        if name is not None and (found := anchors.get(spot)) is not None:
+            return found
+        if name is not None and spot in new and name != event.anchor:
+            return _under(new[spot][0], anchors, {})
+    return None
+
+
+async def _add_comments(
+    tx: Tx,
+    new: Mapping[Spot, list[Commented]],
+    anchors: Mapping[Spot, Anchor],
+    people: Mapping[tuple[str, str], int | None],
+) -> None:
+    if not new:
+        return
+    places: dict[Spot, tuple[Anchor, str | None]] = {}
+    for spot, events in new.items():
+        under = _under(events[0], anchors, new)
+        assert under is not None
+        # Only an explicit sign puts a comment to a section: Comment pressed there, or a reply to its message.
+        answered = anchors.get((*spot[:2], events[0].reply_to or ""))
+        places[spot] = (under, events[0].section or (answered.section if answered is not None else None))
+    await tx.many(
+        "insert into anchor(platform, channel, anchor, place_id, piece_id, section) values(?,?,?,?,?,?)",
+        [(*spot, under.place, under.piece, section) for spot, (under, section) in places.items()],
+    )
+    made = await anchors_at(tx, new)
+    states: dict[int, CommentState] = {}
+    rows: list[tuple[Any, ...]] = []
+    for spot, events in new.items():
+        under, section = places[spot]
+        state: CommentState | None = None
+        for event in events:
+            state = fold_comment(state, event)
+        assert state is not None
+        states[made[spot].id] = state
+        person = people[spot[0], events[0].person.id]
+        rows.append(
+            (
+                under.piece,
+                under.place,
+                made[spot].id,
+                section,
+                person,
+                state.text,
+                state.at,
+                state.edited,
+                events[0].source,
+            )
+        )
+    await tx.many(
+        """insert into comment(piece_id, place_id, anchor_id, section, person_id, text, at, edited_at, source)
+           values(?,?,?,?,?,?,?,?,?)""",
+        rows,
+    )
+    ids: list[tuple[int, int]] = []
+    for some in chunks(list(states)):
+        found = await tx.read(f"select id, anchor_id from comment where anchor_id in ({marks(len(some))})", *some)
+        ids += [(row["id"], row["anchor_id"]) for row in found]
+    await tx.many("update anchor set comment_id=? where id=?", ids)
+    await index(tx, "comment_words", [(comment, None, states[anchor].text) for comment, anchor in ids])
+    for spot in new:
+        await postings.unpark(tx, *spot)
+
+
+async def _reword(tx: Tx, known: Mapping[int, list[Commented]]) -> None:
+    """New wordings of comments that we have."""
+    words: list[tuple[int, str | None, str | None]] = []
+    changed: list[tuple[Any, ...]] = []
+    for some in chunks(sorted(known)):
+        sql = f"select id, text, at, edited_at from comment where state <> 'erased' and id in ({marks(len(some))})"
+        for row in await tx.read(sql, *some):
+            old = new = CommentState(row["text"], row["at"], row["edited_at"])
+            for event in known[row["id"]]:
+                new = fold_comment(new, event)
+            if new != old:
+                changed.append((new.text, new.at, new.edited, row["id"]))
+                words += [(row["id"], old.text, new.text)] if new.text != old.text else []
+    if changed:
+        await tx.many("update comment set text=?, at=?, edited_at=? where id=?", changed)
+        await index(tx, "comment_words", words)
+
+
+async def tombstones(tx: Tx, spots: list[Spot]) -> set[Spot]:
+    names = sorted({anchor for _, _, anchor in spots})
+    found: set[Spot] = set()
+    for some in chunks(names):
+        for row in await tx.read(f"select * from tombstone where anchor in ({marks(len(some))})", *some):
+            found.add((row["platform"], row["channel"], row["anchor"]))
+    return found
+
+
+async def erase_comment(tx: Tx, comment: int) -> None:
+    """Deleted in the chat means erased here: text, person and index go; the row stays as a mark."""
+    row = await tx.one("select text from comment where id=?", comment)
+    if row is not None:
+        await index(tx, "comment_words", [(comment, row["text"], None)])
+        await tx.run("update comment set text='', person_id=null, state='erased' where id=?", comment)

@@ -3,9 +3,9 @@
 Shape after `Db` of mautrix-python's `async_db` and Synapse's storage engines: SQL is written by hand, portable between
 SQLite and PostgreSQL; what is not portable is one of the few named fragments in `Dialect`. Rows are read by name.
 
-Why one writer: SQLite has one write lock, and before 3.51.3 two connections that write or checkpoint at the same instant
-can corrupt a WAL file. Why no timer in the group commit: while one commit waits for the disk, the next group queues up by
-itself; a timer only adds its own delay (measured, see docs/architecture.md).
+Why one writer: SQLite has one write lock, and before 3.51.3 two connections that write or checkpoint at the same
+instant can corrupt a WAL file. Why no timer in the group commit: while one commit waits for the disk, the next group
+queues up by itself; a timer only adds its own delay (measured, see docs/architecture.md).
 """
 
 from __future__ import annotations

@@ -4,36 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from core.responses import PieceNumbers, Voice
 from core.times import micros, moment
+from storage.audience import Audience
 from storage.comments import VOICE, voice
 from storage.db import Db, Reader, marks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audience:
-    """Whose comments may be seen: those of one place, and what its place, community or the publication shares.
-
-    `everything` is the publication's own people at the shell.
-    """
-
-    place: int | None = None
-    community: str = ""
-    platform: str = ""
-    everything: bool = False
-
-    def clause(self) -> tuple[str, tuple[object, ...]]:
-        """A condition on `comment c join place pl` and its values."""
-        if self.everything:
-            return "1=1", ()
-        return (
-            "(c.place_id=? or pl.audience='publication' "
-            "or (pl.audience='community' and pl.platform=? and pl.community=?))",
-            (self.place or 0, self.platform, self.community),
-        )
 
 
 async def pieces_between(

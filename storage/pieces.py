@@ -235,7 +235,7 @@ async def tag(tx: Tx, number: int, topic: int, by: str) -> bool:
             topic,
             number,
             by,
-        )  # fmt: skip
+        )
     )
 
 

@@ -71,7 +71,8 @@ async def want(
 ) -> bool:
     """A place should show a subject; false if a posting is there already, which is then left alone."""
     made = await tx.run(
-        """insert into posting(place_id, subject, subject_id, want, revision, state, reason, due_at, created_at, changed_at)
+        """insert into posting(
+               place_id, subject, subject_id, want, revision, state, reason, due_at, created_at, changed_at)
            values(?,?,?,'show',1,'due',?,?,?,?) on conflict do nothing""",
         place, subject, subject_id, reason, micros(due), micros(now), micros(now),
     )  # fmt: skip
@@ -188,8 +189,8 @@ async def unpark(tx: Tx, platform: str, channel: str, anchor: str) -> None:
 async def vanished(tx: Tx, posting: int, name: str) -> None:
     """A leaf is surely gone from the chat: the next message under its name has a key of its own."""
     await tx.run(
-        """update leaf set ref=null, shown=null, epoch=epoch+1, doing=null, doing_since=null, doing_digest=null, misses=0
-           where posting_id=? and name=?""",
+        """update leaf set ref=null, shown=null, epoch=epoch+1, doing=null, doing_since=null, doing_digest=null,
+               misses=0 where posting_id=? and name=?""",
         posting, name,
     )  # fmt: skip
 

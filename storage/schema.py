@@ -29,7 +29,8 @@ FIRST = (
         etag text, modified text, body_hash text, baseline_at bigint, next_check_at bigint, checked_at bigint,
         failures integer not null default 0, error_code text, error text, held integer not null default 0)""",
     "create index source_next on source(next_check_at)",
-    "create table source_place(source_id bigint not null, place_id bigint not null, primary key(source_id, place_id)) {clustered}",
+    """create table source_place(
+        source_id bigint not null, place_id bigint not null, primary key(source_id, place_id)) {clustered}""",
     """create table item(
         source_id bigint not null, identity text not null, fingerprint text not null, piece_id bigint,
         seen_at bigint not null, primary key(source_id, identity)) {clustered}""",
@@ -42,10 +43,11 @@ FIRST = (
     "create index piece_published on piece(published_at)",
     "create index piece_link on piece(link_key)",
     """create table revision(
-        piece_id bigint not null references piece(id), number integer not null, at bigint not null, reason text not null,
-        title text not null, outline text not null, primary key(piece_id, number))""",
+        piece_id bigint not null references piece(id), number integer not null, at bigint not null,
+        reason text not null, title text not null, outline text not null, primary key(piece_id, number))""",
     "create table topic(id {key}, key text not null unique, names text not null, created_at bigint not null)",
-    "create table topic_name(folded text primary key, topic_id bigint not null references topic(id), name text not null)",
+    """create table topic_name(
+        folded text primary key, topic_id bigint not null references topic(id), name text not null)""",
     """create table piece_topic(
         topic_id bigint not null references topic(id), piece_id bigint not null references piece(id),
         added_by text not null, primary key(topic_id, piece_id)) {clustered}""",
@@ -102,15 +104,17 @@ FIRST = (
     """create table comment_score(
         comment_id bigint primary key, agree integer not null default 0, disagree integer not null default 0,
         n integer not null default 0)""",
-    "create table tombstone(anchor text not null, channel text not null, platform text not null, at bigint not null, "
-    "primary key(anchor, channel, platform)) {clustered}",
+    """create table tombstone(
+        anchor text not null, channel text not null, platform text not null, at bigint not null,
+        primary key(anchor, channel, platform)) {clustered}""",
     "create table heard(id {key}, body text not null)",
     """create table parked(
         id {key}, anchor text not null, channel text not null, platform text not null, body text not null,
         until bigint not null)""",
     "create index parked_anchor on parked(anchor, channel, platform)",
-    "create table follow(person_id bigint not null, topic_id bigint not null, at bigint not null, "
-    "primary key(person_id, topic_id)) {clustered}",
+    """create table follow(
+        person_id bigint not null, topic_id bigint not null, at bigint not null,
+        primary key(person_id, topic_id)) {clustered}""",
     """create table act(
         id {key}, at bigint not null, actor text not null, act text not null, target text not null,
         before text not null default '', after text not null default '', reason text not null default '')""",

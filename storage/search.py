@@ -1,4 +1,4 @@
-"""Full-text search over pieces and comments: our bigrams in the engine's own index."""
+"""Full-text search over pieces and comments: our bigrams in the engine's own index, kept in step by who writes text."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.text import Term
-from storage.db import Db
-from storage.digests import Audience
+from core.text import Term, bigrams
+from storage.audience import Audience
+from storage.db import Db, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def search(db: Db, terms: Sequence[Term], audience: Audience, limit: int =
                where piece_words match ? and p.state='published' order by w.rank, p.id desc limit ?""",
             query,
             limit,
-        )  # fmt: skip
+        )
     ]
     clause, args = audience.clause()
     hits += [
@@ -55,6 +55,22 @@ async def search(db: Db, terms: Sequence[Term], audience: Audience, limit: int =
             query,
             *args,
             limit,
-        )  # fmt: skip
+        )
     ]
     return sorted(hits, key=lambda hit: (hit.rank, hit.kind, -hit.id))[:limit]
+
+
+# --- keeping the index ---
+
+
+async def index_piece(tx: Tx, piece: int, old: str | None, new: str | None) -> None:
+    """Keep the search index of a piece in step; None means that there is no text."""
+    await index(tx, "piece_words", [(piece, old, new)])
+
+
+async def index(tx: Tx, table: str, changes: Sequence[tuple[int, str | None, str | None]]) -> None:
+    """(rowid, old text, new text) each; a contentless index must be told what it forgets."""
+    if gone := [(rowid, bigrams(old)) for rowid, old, _ in changes if old]:
+        await tx.many(f"insert into {table}({table}, rowid, words) values('delete', ?, ?)", gone)
+    if come := [(rowid, bigrams(new)) for rowid, _, new in changes if new]:
+        await tx.many(f"insert into {table}(rowid, words) values(?, ?)", come)

@@ -83,7 +83,8 @@ async def source(db: Reader, number: int) -> Source:
 async def due_feeds(db: Reader, now: datetime, limit: int) -> list[Source]:
     """Feeds that are to be polled, most overdue first."""
     rows = await db.read(
-        "select * from source where kind='feed' and paused is null and next_check_at <= ? order by next_check_at limit ?",
+        """select * from source where kind='feed' and paused is null and next_check_at <= ?
+           order by next_check_at limit ?""",
         micros(now), limit,
     )  # fmt: skip
     return [_source(row) for row in rows]
@@ -242,7 +243,7 @@ async def shown_before(db: Db, number: int) -> int:
 
 
 async def change(db: Db, number: int, changes: dict[str, object], now: datetime) -> None:
-    """Set columns of a source. What may be shown of its text may change with it, so its postings are looked at again."""
+    """Set columns of a source. How much of its text may be shown may change, so its postings are looked at again."""
     if not changes:
         return
     columns = ", ".join(f"{name}=?" for name in changes)

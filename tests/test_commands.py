@@ -49,7 +49,7 @@ class Newsroom:
                 clock=clock,
                 wake=self.publisher.wake,
                 link=lambda platform, channel, anchor: f"http://chat/{channel}/{anchor}",
-            )  # fmt: skip
+            )
         )
 
     async def publish(self, item: Found, text_mode: str = "full") -> int:
@@ -88,7 +88,7 @@ class Newsroom:
                 emoji=emoji,
                 added=added,
                 at=self.clock(),
-            )  # fmt: skip
+            )
         )
 
     async def say(self, who: str, under: str, text: str, *, name: str, channel: str = "general") -> None:
@@ -103,7 +103,7 @@ class Newsroom:
                 at=self.clock(),
                 reply_to=under,
                 thread=under,
-            )  # fmt: skip
+            )
         )
 
     async def ask(self, line: str, caller: Caller = READER) -> Reply:

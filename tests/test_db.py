@@ -69,8 +69,7 @@ async def test_a_full_disk_is_a_storage_error_and_what_was_there_stays(db: Sqlit
     pages = (await db.read("pragma page_count"))[0][0]
     await db._connection.execute(f"pragma max_page_count={pages}")
     with pytest.raises(StorageError, match="full"):
-        for n in range(200):
-            await db.add(INSERT, (f"big{n}", "x" * 4000))
+        await asyncio.gather(*(db.add(INSERT, (f"big{n}", "x" * 4000)) for n in range(200)))
     await db._connection.execute("pragma max_page_count=1000000")
     await db.add(INSERT, ("after", "v"))
     keys = {row["key"] for row in await db.read("select key from meta")}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from bot.collect import Collector
 from core.chat import Cleared, Commented, Heard, Person, Place, Reacted, Ref, Removed
 from core.folding import ReactionState, fold_comment, fold_reaction
 from core.stances import DEFAULT
-from storage import digests, hearing, places, postings, schema, sources
+from storage import digests, hearing, journal, places, postings, schema, sources
 from storage.db import SqliteDb, Tx
 from tests.conftest import SetClock, found
 
@@ -92,7 +93,9 @@ async def rows_after(batches: list[list[Heard]]) -> dict[str, list[tuple[Any, ..
                 await asyncio.gather(*(collector.keep(event) for event in batch))
                 await collector.fold_all()
             assert await digests.recount(db) == []
-            return {name: [tuple(row) for row in await db.read(sql)] for name, sql in QUERIES.items()}
+            return {
+                name: [tuple(cast("Sequence[Any]", row)) for row in await db.read(sql)] for name, sql in QUERIES.items()
+            }
         finally:
             await db.close()
 
@@ -101,11 +104,13 @@ QUERIES = {
     "reaction": """select p.account, a.anchor, e.name, r.present, r.at from reaction r join person p on p.id=r.person_id
         join anchor a on a.id=r.anchor_id join emoji e on e.id=r.emoji_id order by 1, 2, 3""",
     "stance": "select p.account, s.stance, s.at from stance s join person p on p.id=s.person_id order by 1",
-    "emoji_hour": "select h.hour, e.name, h.n from emoji_hour h join emoji e on e.id=h.emoji_id where n<>0 order by 1, 2",
+    "emoji_hour": """select h.hour, e.name, h.n from emoji_hour h join emoji e on e.id=h.emoji_id
+        where n<>0 order by 1, 2""",
     "stance_hour": "select hour, stance, n from stance_hour where n<>0 order by 1, 2",
-    "comment": "select a.anchor, c.text, c.at, c.edited_at, c.state from comment c join anchor a on a.id=c.anchor_id order by 1",
-    "comment_score": """select a.anchor, s.agree, s.disagree, s.n from comment_score s join comment c on c.id=s.comment_id
-        join anchor a on a.id=c.anchor_id where s.n<>0 order by 1""",
+    "comment": """select a.anchor, c.text, c.at, c.edited_at, c.state from comment c join anchor a on a.id=c.anchor_id
+        order by 1""",
+    "comment_score": """select a.anchor, s.agree, s.disagree, s.n from comment_score s
+        join comment c on c.id=s.comment_id join anchor a on a.id=c.anchor_id where s.n<>0 order by 1""",
 }
 
 
@@ -133,15 +138,19 @@ EVENTS = st.lists(
     st.one_of(
         REACTIONS,
         st.builds(
-            reacted, st.integers(0, 2), st.sampled_from(["👍", "👎"]), st.booleans(), st.integers(0, 300),
+            reacted,
+            st.integers(0, 2),
+            st.sampled_from(["👍", "👎"]),
+            st.booleans(),
+            st.integers(0, 300),
             anchor=st.just("w9"),
-        ),  # fmt: skip
+        ),
         st.sampled_from(
             [commented("w9", "first", 1), commented("w9", "second", 1, edited=2), commented("w8", "other", 3, person=2)]
         ),
     ),
     max_size=10,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -225,4 +234,4 @@ def test_events_survive_the_journal() -> None:
         Removed(platform="web", channel="c", anchors=("a", "b"), at=T0, by="m"),
         Cleared(platform="web", channel="c", anchor="a", at=T0, emoji="👍"),
     ):
-        assert hearing.decode(hearing.encode(event)) == event
+        assert journal.decode(journal.encode(event)) == event

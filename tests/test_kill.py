@@ -89,7 +89,7 @@ def settled(folder: Path) -> None:
         raise AssertionError(f"not settled: {asked.stdout}{asked.stderr}")
     finally:
         child.send_signal(signal.SIGTERM)
-        output, errors = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=30)
         assert child.returncode == 0, errors.decode()
 
 
@@ -108,9 +108,11 @@ def _lines(room: Room) -> list[str]:
         if root.deleted or root.message is None:
             continue
         lines.append(to_text(root.message).split("\n")[0])
-        for reply in room.entries("general", root.id):
-            if reply.message is not None and not reply.deleted:
-                lines.append("  " + to_text(reply.message).split("\n")[0])
+        lines += [
+            "  " + to_text(reply.message).split("\n")[0]
+            for reply in room.entries("general", root.id)
+            if reply.message is not None and not reply.deleted
+        ]
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The playground's page in a real Chromium: what a reader and a moderator do, with the mouse, by keyboard, on a phone."""
+"""The playground in a real Chromium: what readers and moderators do, with the mouse, by keyboard, on a phone."""
 
 from __future__ import annotations
 
@@ -543,7 +543,7 @@ async def test_language_and_appearance_are_kept(chromium: Browser, ground: Groun
         await expect(page.locator("html")).to_have_attribute("lang", "en")
         await page.get_by_role("radio", name="日本語").check()
         await expect(page.get_by_role("combobox", name="論壇に尋ねる")).to_be_visible()
-        await page.get_by_role("radio", name="暗").check()
+        await page.get_by_role("radio", name="ダーク").check()
         await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         await page.reload()
         await expect(page.get_by_role("combobox", name="論壇に尋ねる")).to_be_visible()

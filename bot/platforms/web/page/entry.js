@@ -82,6 +82,8 @@ function picker(react) {
   button.addEventListener("click", () => {
     if (!menu.hidden) return close(true);
     menu.hidden = false;
+    const room = button.getBoundingClientRect().top - button.closest(".scroll").getBoundingClientRect().top;
+    menu.classList.toggle("below", room < 130);
     button.setAttribute("aria-expanded", "true");
     menu.firstChild.focus();
   });

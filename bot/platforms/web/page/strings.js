@@ -41,7 +41,7 @@ const WORDS = {
     ask: "論壇に尋ねる", "ask-here": "/digest、/search、/help …", "ask-help": "/ から入力して尋ねます。Tab で補完します。",
     "ask-comments": "コマンドは / で始まります。コメントは各メッセージの「返信」から書けます。",
     name: "名前", role: "立場", reader: "読者", author: "筆者", moderator: "進行役", admin: "管理者",
-    language: "言語", theme: "外観", auto: "自動", light: "明", dark: "暗",
+    language: "言語", theme: "外観", auto: "自動", light: "ライト", dark: "ダーク",
     "layout-card": "カード", "layout-thread": "スレッド", "reader-says": "{channel} で {name}：{text}",
     "empty-channel": "まだ何も届いていません", "empty-channel-text": "シェルから論考を取り込むか、下の欄で尋ねてください。",
     "empty-room": "まだチャンネルがありません", "empty-room-text": "投稿先と、投稿する論考を用意してください。",

@@ -1,0 +1,64 @@
+"""Events as text: a short list each, since a journal row is written for every event before it is acknowledged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.chat import Cleared, Commented, Heard, Left, Person, Reacted, Removed
+from core.times import micros, moment
+
+KEEP = "insert into heard(body) values(?)"
+"""Keeps one event; `Db.add` returns after it is durable."""
+
+_to_json = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":")
+).encode  # made once: `json.dumps` makes one a call
+
+
+def encode(event: Heard) -> str:
+    """An event as one line of JSON."""
+    match event:
+        case Reacted():
+            row: list[Any] = [
+                "r", event.platform, event.channel, event.anchor, event.person.id, event.person.name, event.emoji,
+                event.added, micros(event.at), event.source, event.kind, event.recalled,
+            ]  # fmt: skip
+        case Commented():
+            edited = None if event.edited is None else micros(event.edited)
+            row = [
+                "c", event.platform, event.channel, event.anchor, event.person.id, event.person.name, event.text,
+                micros(event.at), event.thread, event.reply_to, event.section, edited, event.source,
+            ]  # fmt: skip
+        case Removed():
+            row = ["d", event.platform, event.channel, list(event.anchors), micros(event.at), event.by]
+        case Cleared():
+            row = ["x", event.platform, event.channel, event.anchor, micros(event.at), event.emoji]
+        case Left():
+            row = ["l", event.platform, micros(event.at), event.channel, event.community]
+    return _to_json(row)
+
+
+def decode(body: str) -> Heard:
+    """The reverse of `encode`."""
+    row = json.loads(body)
+    match row[0]:
+        case "r":
+            return Reacted(
+                platform=row[1], channel=row[2], anchor=row[3], person=Person(id=row[4], name=row[5]), emoji=row[6],
+                added=row[7], at=moment(row[8]), source=row[9], kind=row[10], recalled=row[11],
+            )  # fmt: skip
+        case "c":
+            return Commented(
+                platform=row[1], channel=row[2], anchor=row[3], person=Person(id=row[4], name=row[5]), text=row[6],
+                at=moment(row[7]), thread=row[8], reply_to=row[9], section=row[10],
+                edited=None if row[11] is None else moment(row[11]), source=row[12],
+            )  # fmt: skip
+        case "d":
+            return Removed(platform=row[1], channel=row[2], anchors=tuple(row[3]), at=moment(row[4]), by=row[5])
+        case "x":
+            return Cleared(platform=row[1], channel=row[2], anchor=row[3], at=moment(row[4]), emoji=row[5])
+        case "l":
+            return Left(platform=row[1], at=moment(row[2]), channel=row[3], community=row[4])
+        case other:
+            raise ValueError(f"unknown event kind {other!r} in the journal")
