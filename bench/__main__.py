@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 import sys
 
-BENCHES = ("events",)
+import structlog
+
+BENCHES = ("events", "feeds", "digest", "start")
 
 
 def main() -> None:
     """Run what is asked for."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     quick = "--quick" in sys.argv
     names = [name for name in sys.argv[1:] if not name.startswith("-")] or list(BENCHES)
     for name in names:

@@ -1,4 +1,4 @@
-"""The composition root: opens the database, puts the rooms together, runs the services. The only place that knows all."""
+"""The composition root: opens the database, puts the rooms together, runs the services. Only this file knows all."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ async def take(
     due: datetime | None = None,
     again: bool = False,
 ) -> Taken:
-    """Keep one item: a new piece, an edit of one, or nothing new. `again` makes a piece of what was only seen before."""
+    """Keep one item: a new piece, an edit of one, or nothing new. `again` makes a piece of what was only seen."""
     before = await known(tx, source, found)
     if before is not None and before.piece is None and not again:
         await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, None, now)

@@ -17,7 +17,7 @@ from bot.sources.parser_pool import ParserPool
 from bot.sources.schedule import decide, next_check
 from core.errors import SourceError
 from core.pieces import Found
-from core.times import Clock
+from core.times import EPOCH, Clock
 from storage import sources
 from storage.db import Db, Tx
 from storage.sources import Source
@@ -235,8 +235,7 @@ def _due(feed: Source, found: Found, now: datetime) -> datetime:
 def _newest(entries: Sequence[Found], last: int) -> list[Found]:
     """The newest entries, oldest first; by date where all have one, else in the feed's own order."""
     if all(found.published is not None for found in entries):
-        ordered = sorted(entries, key=lambda found: found.published or datetime.min)
-        return ordered[-last:]
+        return sorted(entries, key=lambda found: found.published or EPOCH)[-last:]
     return list(reversed(entries[:last]))
 
 

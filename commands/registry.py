@@ -1,8 +1,8 @@
 """A command is a function: its signature and docstring are the specification from which every door is made.
 
 Discord options, Slack's parser and usage hint, the console line, the web form, `/help` and the table in the docs all
-read the `Command` that `@command` makes of a function. An option is a keyword-only parameter annotated with what it is and
-what it is for, in English and Japanese:
+read the `Command` that `@command` makes of a function. An option is a keyword-only parameter annotated with what it
+is and what it is for, in English and Japanese:
 
     topic: Annotated[Topic | None, "Only this topic.", "この話題だけ。"] = None
 """

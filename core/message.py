@@ -1,4 +1,4 @@
-"""What a chat shows, free of any platform: blocks, buttons, forms, replies. Each platform encodes it by one function."""
+"""What a chat shows, free of any platform: blocks, buttons, forms, replies. Each platform encodes it in a function."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from core.chat import Place
+from bot.platforms.roomchat import RoomChat
+from core.chat import Desk, Ears, Place
 from core.document import Document, Heading, Paragraph, spans
 from core.pieces import Found
 from storage import places, schema
@@ -51,6 +52,16 @@ async def db(tmp_path: Path, clock: SetClock) -> AsyncIterator[SqliteDb]:
         yield database
     finally:
         await database.close()
+
+
+class QuietRoom(RoomChat):
+    """The web platform without its page: tests look into the room and speak to the ears themselves."""
+
+    async def run(self, desk: Desk, ears: Ears) -> None:
+        """Nobody comes in by this door."""
+
+    def link(self, place: Place, anchor: str) -> str | None:
+        return f"http://chat/{place.channel}/{anchor}"
 
 
 async def add_place(db: SqliteDb, clock: SetClock, channel: str = "general", **settings: object) -> Place:

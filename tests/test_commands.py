@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,18 +14,17 @@ from bot import ingest
 from bot.collect import Collector
 from bot.ingest import Taken
 from bot.platforms.room import Room
-from bot.platforms.roomchat import RoomChat
 from bot.publish import Publisher
 from commands.desk import Desk
 from commands.registry import COMMANDS, OPTION_NAMES, Tools
 from core.chat import Caller, Commented, Person, Reacted
 from core.message import Form, Reply, to_text
-from core.pieces import Found
+from core.pieces import Found, TextMode
 from core.speech import LANGUAGES, SENTENCES
 from core.stances import DEFAULT
 from storage import sources
 from storage.db import SqliteDb, Tx
-from tests.conftest import SetClock, add_place, found
+from tests.conftest import QuietRoom, SetClock, add_place, found
 
 READER = Caller(platform="web", person=Person(id="r1", name="Ria"), channel="general", community="web")
 MODERATOR = replace(READER, person=Person(id="m1", name="Mo"), roles=frozenset({"reader", "moderator"}))
@@ -34,7 +33,7 @@ MODERATOR = replace(READER, person=Person(id="m1", name="Mo"), roles=frozenset({
 class Newsroom:
     """A publication with its desk: one place, pieces that are posted, readers that answer."""
 
-    def __init__(self, db: SqliteDb, clock: SetClock, chat: RoomChat) -> None:
+    def __init__(self, db: SqliteDb, clock: SetClock, chat: QuietRoom) -> None:
         self.db = db
         self.clock = clock
         self.chat = chat
@@ -52,7 +51,7 @@ class Newsroom:
             )
         )
 
-    async def publish(self, item: Found, text_mode: str = "full") -> int:
+    async def publish(self, item: Found, text_mode: TextMode = "full") -> int:
         async def work(tx: Tx) -> Taken:
             source = await sources.ensure_source(
                 tx,
@@ -60,7 +59,7 @@ class Newsroom:
                 address=text_mode,
                 title="",
                 text_mode=text_mode,
-                now=self.clock(),  # type: ignore[arg-type]
+                now=self.clock(),
             )
             return await ingest.take(tx, source, item, now=self.clock())
 
@@ -123,7 +122,7 @@ class Newsroom:
 async def room(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
     room = Room(tmp_path / "room.jsonl")
     await add_place(db, clock)
-    yield Newsroom(db, clock, RoomChat("web", room))
+    yield Newsroom(db, clock, QuietRoom("web", room))
     await room.close()
 
 
@@ -262,7 +261,7 @@ async def test_comment_pressed_at_a_section_belongs_to_it(room: Newsroom) -> Non
     assert kept.ok
     await room.ears.fold_all()
     rows = await room.db.read("select piece_id, section, text, source from comment")
-    assert [tuple(row) for row in rows] == [(bus, "abcd", "いい考えです", "form")]
+    assert [tuple(cast("Sequence[Any]", row)) for row in rows] == [(bus, "abcd", "いい考えです", "form")]
 
 
 async def test_a_stance_button_is_one_voice_and_can_be_taken_back(room: Newsroom) -> None:

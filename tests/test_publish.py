@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from bot import ingest
 from bot.ingest import Taken
 from bot.platforms.room import Room
-from bot.platforms.roomchat import RoomChat
 from bot.publish import Publisher
 from core.chat import Place, Ref
 from core.document import Document, Heading, Paragraph, spans
@@ -21,10 +21,10 @@ from core.pieces import Found
 from core.stances import DEFAULT
 from storage import pieces, places, postings, sources
 from storage.db import SqliteDb, Tx
-from tests.conftest import SetClock, add_place, found
+from tests.conftest import QuietRoom, SetClock, add_place, found
 
 
-class Moody(RoomChat):
+class Moody(QuietRoom):
     """A room that fails when told to: each entry of `moods` is raised by one request, before or after it is done."""
 
     def __init__(self, room: Room) -> None:
@@ -33,17 +33,20 @@ class Moody(RoomChat):
         self.after: list[ChatError | None] = []
         self.calls: list[str] = []
 
+    @override
     async def send(self, place: Place, message: Message, key: str, *, under: Ref | None = None) -> Ref:
         self._strike("send", self.before)
         ref = await super().send(place, message, key, under=under)
         self._fail(self.after)
         return ref
 
+    @override
     async def edit(self, place: Place, ref: Ref, message: Message) -> None:
         self._strike("edit", self.before)
         await super().edit(place, ref, message)
         self._fail(self.after)
 
+    @override
     async def delete(self, place: Place, ref: Ref) -> None:
         self._strike("delete", self.before)
         await super().delete(place, ref)
