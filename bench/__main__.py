@@ -15,7 +15,10 @@ BENCHES = ("events", "feeds", "digest", "start")
 
 def main() -> None:
     """Run what is asked for."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     quick = "--quick" in sys.argv
     names = [name for name in sys.argv[1:] if not name.startswith("-")] or list(BENCHES)
     for name in names:

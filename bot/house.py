@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import structlog
 
-from bot import folders, owner
+from bot import folders, ingest, owner
 from bot.collect import Collector
 from bot.platforms.console import Console
 from bot.platforms.room import Room
@@ -77,6 +77,7 @@ class House:
             link=self.link,
             clock=self.clock,
             wake=self.publisher.wake,
+            publish_held=ingest.publish_held,
         )
         self.desk = Desk(self.tools)
 

@@ -73,6 +73,40 @@ async def restore(
     return _line(caller, say(caller.language, "mod.restored", number=piece.number, title=piece.title, n=places))
 
 
+@command("mod queue", japanese="待ち", summary="承認を待つ記事を古い順に示します。", roles=MODERATORS)
+async def queue(tools: Tools, caller: Caller) -> Reply:
+    """List the pieces that wait for approval, oldest first."""
+    held = list(reversed(await pieces.latest(tools.db, 25, states=("held",))))
+    if not held:
+        return _line(caller, say(caller.language, "mod.queue-empty"))
+    items = tuple(
+        Item(marker="•", blocks=(Paragraph(spans=spans(f"#{piece.number} {piece.title}", link=piece.url)),))
+        for piece in held
+    )
+    title = say(caller.language, "mod.queue")
+    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
+    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+
+
+@command("mod approve", japanese="承認", summary="待っている記事を公開します。", roles=MODERATORS)
+async def approve(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
+    """Let a piece that waits for approval out to its places."""
+    if piece.state != "held":
+        raise Refusal(say(caller.language, "mod.not-held", number=piece.number))
+    now = tools.clock()
+
+    async def work(tx: Tx) -> int:
+        placed = await tools.publish_held(tx, piece.number, now)
+        await acts.record(
+            tx, actor=actor(caller), act="approve", target=f"#{piece.number}", before="held", after="published", now=now
+        )
+        return len(placed)
+
+    places = await tools.db.write(work)
+    tools.wake()
+    return _line(caller, say(caller.language, "mod.approved", number=piece.number, title=piece.title, n=places))
+
+
 @command("mod tag", japanese="タグ", summary="記事の話題を付け外しします。", roles=MODERATORS)
 async def tag(
     tools: Tools,

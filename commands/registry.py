@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, NewType, Protocol, get_args, get_origin, get_type_hints
 
-from core.chat import Caller, Ears, Role
+from core.chat import Caller, Ears, Place, Role
 from core.message import Form, Reply
 from core.period import Period
 from core.pieces import Piece, Topic
 from core.stances import Scale
-from storage.db import Db
+from storage.db import Db, Tx
 
 Words = NewType("Words", str)
 """Free text: takes the rest of a typed line."""
@@ -37,7 +37,10 @@ class Links(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What a command works with. `wake` tells the publisher that rows have changed."""
+    """What a command works with.
+
+    `wake` tells the publisher that rows have changed; `publish_held` lets a held piece out and gives its places.
+    """
 
     db: Db
     ears: Ears
@@ -46,6 +49,7 @@ class Tools:
     link: Links
     clock: Callable[[], datetime]
     wake: Callable[[], None]
+    publish_held: Callable[[Tx, int, datetime], Awaitable[Sequence[Place]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.document import Block, Spans, block_from_json, block_to_json, plain, spans_from_json, spans_to_json
+from core.document import (
+    Block,
+    Cited,
+    Heading,
+    List,
+    Paragraph,
+    Quote,
+    Spans,
+    block_from_json,
+    block_to_json,
+    plain,
+    spans_from_json,
+    spans_to_json,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +104,27 @@ class Reply:
 
 def to_text(message: Message) -> str:
     """A message as plain text: what a console, a log and a screen reader get. Links stand behind their words."""
-    lines: list[str] = []
-    for block in message.blocks:
-        match block:
-            case Small():
-                lines.append(_with_links(block.spans))
-            case Divider():
-                lines.append("―――")
-            case _ if hasattr(block, "spans"):
-                lines.append(_with_links(block.spans))
-            case _:
-                lines.append(plain(block))
-    return "\n".join(line for line in lines if line)
+    return "\n".join(line for block in message.blocks if (line := _block_text(block)))
+
+
+def _block_text(block: MessageBlock) -> str:
+    match block:
+        case Small() | Heading() | Paragraph():
+            return _with_links(block.spans)
+        case Divider():
+            return "―――"
+        case List():
+            return "\n".join(f"{item.marker} {_blocks_text(item.blocks)}".strip() for item in block.items)
+        case Quote():
+            return "\n".join(f"> {line}" for line in _blocks_text(block.blocks).split("\n"))
+        case Cited():
+            return f"[{block.title}]" + (f" <{block.url}>" if block.url else "")
+        case _:
+            return plain(block)
+
+
+def _blocks_text(blocks: Sequence[Block]) -> str:
+    return "\n".join(line for block in blocks if (line := _block_text(block)))
 
 
 def _with_links(run: Spans) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from typing_extensions import override
+
 LANGUAGES = ("en", "ja")
 
 # fmt: off
@@ -32,8 +34,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "reason": ("Reason: {reason}", "理由: {reason}"),
     "section.removed": ("This section was removed in a later revision.", "この節は後の改訂で削除されました。"),
     "catchup.title": ("Also published", "ほかに公開された記事"),
-    "catchup.late": ("{n} more pieces appeared while we were away:", "お休みの間に、ほかに{n}本の記事が出ました。"),
-    "catchup.capped": ("{n} more pieces came on a day with a full channel:", "その日の上限を超えたため、{n}本をまとめてお知らせします。"),
+    "catchup.late": ("{n:more piece} appeared while we were away:", "お休みの間に、ほかに{n}本の記事が出ました。"),
+    "catchup.capped": ("{n:more piece} came on a day with a full channel:", "その日の上限を超えたため、{n}本をまとめてお知らせします。"),
     "digest.title": ("Digest: {topic}, {period}", "ダイジェスト: {topic}、{period}"),
     "digest.all": ("all topics", "すべての話題"),
     "digest.empty": ("Nothing was published or said about {topic} in this time ({period}).", "この期間（{period}）に{topic}の記事や反応はありませんでした。"),
@@ -41,8 +43,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "digest.more-pieces": ("and {n} more", "ほか{n}本"),
     "digest.still": ("Still discussed", "続く反響"),
     "digest.readers": ("Readers", "読者の反応"),
-    "digest.people": ("{people} readers responded.", "{people}人の読者が反応しました。"),
-    "digest.numbers": ("{comments} comments by {people} readers", "コメント{comments}件（{people}人）"),
+    "digest.people": ("{people:reader} responded.", "{people}人の読者が反応しました。"),
+    "digest.numbers": ("{comments:comment} by {people:reader}", "コメント{comments}件（{people}人）"),
     "digest.endorsed": ("Most endorsed", "最も支持された声"),
     "digest.contested": ("Most contested", "意見が分かれた声"),
     "digest.featured": ("Picked by the editors", "編集部が選んだ声"),
@@ -58,7 +60,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "piece.state": ("State: {state}", "状態: {state}"),
     "topics.title": ("Topics", "話題"),
     "topics.none": ("There are no topics yet.", "話題はまだありません。"),
-    "topics.count": ("{n} pieces", "{n}本"),
+    "topics.count": ("{n:piece}", "{n}本"),
     "topic.none": ("There is no topic “{name}”. `/topics` lists them.", "「{name}」という話題はありません。`/topics` で一覧が見られます。"),
     "follow.done": ("You follow {topic}. `/digest period:new` shows what is new.", "{topic}をフォローしました。`/digest period:新着` で新しいものが見られます。"),
     "follow.already": ("You follow {topic} already.", "{topic}はすでにフォローしています。"),
@@ -80,9 +82,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "role.author": ("authors", "筆者"),
     "role.moderator": ("moderators", "モデレーター"),
     "role.admin": ("admins", "管理者"),
-    "mod.retracted": ("#{number} “{title}” is being withdrawn from {n} places.", "#{number}「{title}」を{n}か所から取り下げます。"),
+    "mod.retracted": ("#{number} “{title}” is being withdrawn from {n:place}.", "#{number}「{title}」を{n}か所から取り下げます。"),
     "mod.retracted-already": ("#{number} is withdrawn already.", "#{number}はすでに取り下げられています。"),
-    "mod.restored": ("#{number} “{title}” is coming back to {n} places.", "#{number}「{title}」を{n}か所に戻します。"),
+    "mod.restored": ("#{number} “{title}” is coming back to {n:place}.", "#{number}「{title}」を{n}か所に戻します。"),
     "mod.not-retracted": ("#{number} is not withdrawn.", "#{number}は取り下げられていません。"),
     "mod.tagged": ("#{number}: topics are now {topics}.", "#{number}の話題: {topics}"),
     "mod.hidden": ("Comment {number} is hidden from digests, search and exports.", "コメント{number}を、ダイジェスト・検索・書き出しから隠しました。"),
@@ -92,15 +94,29 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "mod.no-comment": ("There is no comment {number}.", "コメント{number}はありません。"),
     "mod.log": ("What moderators did", "モデレーターの記録"),
     "mod.log-empty": ("Nothing was moderated yet.", "記録はまだありません。"),
+    "mod.queue": ("Waiting for approval", "承認待ち"),
+    "mod.queue-empty": ("Nothing waits for approval.", "承認を待つ記事はありません。"),
+    "mod.not-held": ("#{number} does not wait for approval.", "#{number}は承認待ちではありません。"),
+    "mod.approved": ("#{number} “{title}” goes out to {n:place}.", "#{number}「{title}」を{n}か所で公開します。"),
     "none": ("none", "なし"),
 }
 # fmt: on
 
 
+class _Count(int):
+    """A number that says what it counts: `{n:reader}` is `1 reader`, `2 readers`. Japanese needs no such thing."""
+
+    @override
+    def __format__(self, thing: str) -> str:
+        return f"{int(self)} {thing}{'' if self == 1 else 's'}" if thing else str(int(self))
+
+
 def say(language: str, sentence: str, /, **values: object) -> str:
     """A sentence in a language (English if we do not speak it), with its values put in."""
     english, japanese = SENTENCES[sentence]
-    return (japanese if language == "ja" else english).format(**values)
+    return (japanese if language == "ja" else english).format(
+        **{key: _Count(value) if isinstance(value, int) else value for key, value in values.items()}
+    )
 
 
 def say_date(language: str, day: date) -> str:

@@ -47,6 +47,7 @@ class Newsroom:
                 zone="UTC",
                 clock=clock,
                 wake=self.publisher.wake,
+                publish_held=ingest.publish_held,
                 link=lambda platform, channel, anchor: f"http://chat/{channel}/{anchor}",
             )
         )
@@ -187,7 +188,7 @@ async def test_comments_of_another_place_are_not_for_this_one(room: Newsroom) ->
     assert "comments" not in await room.text("/digest")
     assert "Nothing holds" in await room.text("/search dear")
     board = replace(READER, channel="board")
-    assert "1 comments by 1 readers" in await room.text("/digest", board)
+    assert "1 comment by 1 reader" in await room.text("/digest", board)
     assert "too dear" in await room.text("/search dear", board)
 
 
@@ -202,7 +203,7 @@ async def test_hidden_comments_are_nowhere_and_featured_ones_come_first(room: Ne
     await room.text(f"/mod hide {number} reason:spam", MODERATOR)
     await room.text(f"/mod feature comment:{other}", MODERATOR)
     text = await room.text("/digest")
-    assert "1 comments by 1 readers" in text
+    assert "1 comment by 1 reader" in text
     assert text.index("Picked by the editors") < text.index("A thoughtful remark.")
     assert "Nothing holds" in await room.text("/search watches")
     await room.text(f"/mod hide {number} undo:yes", MODERATOR)
@@ -321,6 +322,25 @@ async def test_moderators_retract_restore_and_tag(room: Newsroom) -> None:
     assert "The night bus" in await room.text("/digest topic:夜")
     await room.text(f"/mod tag {bus} remove:夜", MODERATOR)
     assert "Nothing was published" in await room.text("/digest topic:夜")
+
+
+async def test_a_held_piece_waits_in_the_queue_until_it_is_approved(room: Newsroom) -> None:
+    assert "Nothing waits" in await room.text("/mod queue", MODERATOR)
+
+    async def work(tx: Tx) -> None:
+        source = await sources.add_source(
+            tx, kind="feed", address="http://feed", title="", text_mode="full", review=True, places=(), now=room.clock()
+        )
+        await ingest.take(tx, source, found(), now=room.clock())
+
+    await room.db.write(work)
+    await room.publisher.settle_all()
+    assert not room.chat.room.entries("general")
+    assert "There is no piece" in to_text((await room.ask("/piece 1")).message)
+    assert "#1 The night bus" in await room.text("/mod queue", MODERATOR)
+    assert "goes out to 1 place." in await room.text("/mod approve 1", MODERATOR)
+    assert len(room.chat.room.entries("general")) == 1
+    assert not (await room.ask("/mod approve 1", MODERATOR)).ok
 
 
 async def test_readers_may_not_moderate_at_any_door(room: Newsroom) -> None:

@@ -76,7 +76,7 @@ class Terminal:
         start = len(self.output.getvalue())
         os.write(self.keys, "".join(f"{line}\n" for line in lines).encode())
         async with asyncio.timeout(5):
-            while until not in (new := self.output.getvalue()[start:]):
+            while until not in (new := self.output.getvalue()[start:]):  # noqa: ASYNC110 - a print has no event
                 await asyncio.sleep(0.002)
         return new
 

@@ -298,7 +298,7 @@ class Room:
         self._file = file
 
     def _append(self, data: bytes) -> None:
-        assert self._file is not None  # noqa: S101
+        assert self._file is not None
         self._file.write(data)
         self._file.flush()
         os.fsync(self._file.fileno())

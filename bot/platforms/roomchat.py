@@ -141,7 +141,7 @@ class RoomChat:
         """A comment under a message. In its thread's root it answers nobody in particular, elsewhere that message."""
         target = self.living(anchor)
         root = self.room.entry(target.under) if target.under else target
-        assert root is not None  # noqa: S101 - the file never holds a reply without its root
+        assert root is not None
         entry = await self.room.comment(root, person, _words(text), target.id if target is not root else None)
         await self._keep(self._commented(entry))
         return entry

@@ -48,7 +48,7 @@ class Live:
         boot, _, number = cursor.partition("-")
         seen = int(number) if boot == self._boot and number.isdecimal() else -1
         while not self._closed:
-            if seen < self._count - len(self._recent):
+            if not self._count - len(self._recent) <= seen <= self._count:
                 seen = self._count
                 yield self.cursor, ("reset", "")
             fresh = {change: count for count, change in self._recent if count > seen}

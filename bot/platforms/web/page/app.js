@@ -100,7 +100,7 @@ async function drawAll() {
   if (top) $("scroll").scrollTop = top;
 }
 
-const become = (changes) => attempt(async () => { await post("me", changes); Object.assign(me, changes); drawAll(); });
+const become = (changes) => attempt(async () => { await post("me", changes); Object.assign(me, changes); await drawAll(); });
 
 // A row of choices of which one holds: a radio group, which arrow keys move through by themselves.
 function choices(name, values, chosen, pick, words = say) {
@@ -116,7 +116,7 @@ function drawMe() {
     h("label", { class: "name" }, h("span", {}, say("name")), name),
     choices("role", me.roles, me.role, (role) => become({ role })),
     choices("language", ["ja", "en"], me.language, (language) => become({ language }), (code) => ({ ja: "日本語", en: "English" })[code]),
-    choices("theme", ["auto", "light", "dark"], stored("theme") ?? "auto", (theme) => { store("theme", theme); drawAll(); }));
+    choices("theme", ["auto", "light", "dark"], stored("theme") ?? "auto", (theme) => { store("theme", theme); attempt(drawAll); }));
   if (focused) [...$("me").querySelectorAll("input")].find((one) => `${one.name} ${one.value}` === focused)?.focus();
 }
 
@@ -411,7 +411,7 @@ function listen() {
     const { name, role = me.role, language = me.language } = profile;
     if (name === me.name && role === me.role && language === me.language) return;
     Object.assign(me, { name, role, language }); // changed in another tab of mine
-    drawAll();
+    attempt(drawAll);
   });
   on("reset", () => attempt(boot));
   stream.addEventListener("open", () => { $("offline").hidden = true; });

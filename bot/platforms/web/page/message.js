@@ -84,7 +84,7 @@ export function viewed(message, names, views) {
       tab.tabIndex = chosen ? 0 : -1;
     });
     if (name === "message") return shown.replaceChildren(body(message));
-    const all = await views();
+    const all = await views().catch((error) => ({ [name]: error.message }));
     shown.replaceChildren(h("pre", { class: name === "text" ? "plain" : "payload", tabindex: "0" }, all[name]));
   }
   list.addEventListener("keydown", (event) => {
@@ -100,5 +100,5 @@ export function viewed(message, names, views) {
 
 export const fetchViews = (id) => {
   let all;
-  return () => (all ??= get(`messages/${id}/views`));
+  return async () => (all ??= await get(`messages/${id}/views`));
 };
