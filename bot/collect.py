@@ -48,7 +48,12 @@ class Collector:
         while True:
             self._wake.clear()
             await self.fold_all()
-            await self._wake.wait()
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout=3600)
+            except TimeoutError:
+                dropped = await hearing.sweep_parked(self._db, self._clock())
+                if dropped:
+                    log.info("collect.dropped", events=dropped, reason="their message never became known")
 
     async def fold_all(self) -> int:
         """Keep what was noted, then fold until the journal is empty; gives the number of events."""
@@ -112,10 +117,16 @@ class Collector:
             platform, window.channel, window.anchor,
         )  # fmt: skip
         gone = {(row["account"], row["name"]) for row in rows} - window.reactions
-        spot = {"platform": platform, "channel": window.channel}
         events: list[Heard] = [
             Reacted(
-                **spot, anchor=window.anchor, person=Person(id=who), emoji=emoji, added=False, at=now, recalled=True
+                platform=platform,
+                channel=window.channel,
+                anchor=window.anchor,
+                person=Person(id=who),
+                emoji=emoji,
+                added=False,
+                at=now,
+                recalled=True,
             )
             for who, emoji in sorted(gone)
         ]

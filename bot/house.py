@@ -77,7 +77,7 @@ class House:
             link=self.link,
             clock=self.clock,
             wake=self.publisher.wake,
-            publish_held=ingest.publish_held,
+            place=ingest.place,
         )
         self.desk = Desk(self.tools)
 

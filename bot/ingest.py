@@ -117,9 +117,7 @@ async def _keep_new(
         outline=replace(understood, language=found.language or understood.language),
         now=now,
     )
-    for name in found.tags:
-        topic = await pieces.ensure_topic(tx, name.strip(), found.language or understood.language, now)
-        await pieces.tag(tx, number, topic, "source")
+    await _tag(tx, number, found, found.language or understood.language, now)
     await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, number, now)
     piece = await pieces.piece(tx, number)
     assert piece is not None
@@ -129,11 +127,18 @@ async def _keep_new(
     return Taken(piece=number, title=piece.title, outcome="held" if piece.state == "held" else "new", state=piece.state)
 
 
+async def _tag(tx: Tx, number: int, found: Found, language: str, now: datetime) -> None:
+    """Topics that the source names; one that moderators took off comes back only if the source is edited."""
+    for name in found.tags:
+        await pieces.tag(tx, number, await pieces.ensure_topic(tx, name.strip(), language, now), "source")
+
+
 async def _revise(tx: Tx, piece: Piece, found: Found, now: datetime) -> None:
     """An edited source edits what was posted: new text, sections keep their keys, every posting is looked at again."""
     fresh = outline(found.document, title=found.title, default_language=piece.language)
     fresh = carry_keys(piece.outline, replace(fresh, language=piece.language))
     await index_piece(tx, piece.number, full_text(piece), None)
+    await _tag(tx, piece.number, found, piece.language, now)
     await pieces.revise_piece(
         tx, piece.number, title=found.title, author=found.author, outline=fresh, reason="source edited", now=now
     )
@@ -167,8 +172,11 @@ def belongs(piece: Piece, at: Place, subject: Subject, limited_to: set[int]) -> 
     return parse_filter(at.filter).matches(subject, at.language)
 
 
-async def place(tx: Tx, piece: Piece, now: datetime, *, due: datetime, only: set[int] | None = None) -> list[Place]:
-    """Make a posting at every place that a piece belongs to; gives the places that are new."""
+async def place(
+    tx: Tx, piece: Piece, now: datetime, *, due: datetime | None = None, only: set[int] | None = None
+) -> list[Place]:
+    """Make a posting at every place that a piece belongs to; gives the places that are new. `due` is now unless said."""
+    due = due or now
     source = await sources.source(tx, piece.source)
     limited = await sources.places_of(tx, source.id)
     subject = subject_of(piece, source.title or source.address)

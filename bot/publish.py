@@ -50,6 +50,7 @@ class Publisher:
         self._owner = secrets.token_hex(4)
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
+        self._stopping = False
 
     def wake(self) -> None:
         """Look at the lanes now: rows have changed."""
@@ -76,6 +77,7 @@ class Publisher:
                     await self._sleep()
         finally:
             # A send that is cancelled may have happened: let requests in flight end, their outcome is then known.
+            self._stopping = True
             if working:
                 await asyncio.wait(working, timeout=10)
 
@@ -102,7 +104,7 @@ class Publisher:
                 await self._db.write(lambda tx: self._postpone_lane(tx, place))
                 return
             while (posting := await postings.head(self._db, place.id, self._clock())) is not None:
-                if not await self._advance(chat, place, posting):
+                if self._stopping or not await self._advance(chat, place, posting):
                     break
         except Exception as error:
             log.exception("publish.lane-failed", place=place.address, error=str(error))
@@ -229,6 +231,8 @@ class Publisher:
             step = next_step(leaf, digest, now, resend_within=chat.resend_within)
             if isinstance(step, Nothing):
                 return None
+            if self._stopping:
+                return False  # the posting stays due
             if isinstance(step, Wait):
                 await self._wait(posting, step.until, "the outcome of a post is not known yet", posting.attempts)
                 return True

@@ -12,7 +12,7 @@ from core.errors import Refusal
 from core.faces import full_text
 from core.message import Message, Reply
 from core.pieces import Piece
-from core.speech import say, say_date
+from core.speech import say
 from storage import acts, comments, pieces, postings
 from storage.db import Tx
 from storage.search import index_piece
@@ -32,7 +32,7 @@ async def retract(
     if piece.state == "retracted":
         raise Refusal(say(caller.language, "mod.retracted-already", number=piece.number))
     now = tools.clock()
-    note = f"{reason or ''}\n{say_date(piece.language, now.date())}"
+    note = f"{reason or ''}\n{now.isoformat()}"
 
     async def work(tx: Tx) -> int:
         await pieces.set_state(tx, piece.number, "retracted", note=note, now=now)
@@ -96,7 +96,10 @@ async def approve(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     now = tools.clock()
 
     async def work(tx: Tx) -> int:
-        placed = await tools.publish_held(tx, piece.number, now)
+        await pieces.set_state(tx, piece.number, "published", now=now)
+        published = await pieces.piece(tx, piece.number)
+        assert published is not None
+        placed = await tools.place(tx, published, now)
         await acts.record(
             tx, actor=actor(caller), act="approve", target=f"#{piece.number}", before="held", after="published", now=now
         )
@@ -136,6 +139,8 @@ async def tag(
             after=_topics(tagged, caller), now=now,
         )  # fmt: skip
         await postings.subject_changed(tx, "piece", piece.number, now)
+        if tagged.state == "published":
+            await tools.place(tx, tagged, now)  # places that filter by topic may want it now
 
     await tools.db.write(work)
     tools.wake()

@@ -39,7 +39,7 @@ class Links(Protocol):
 class Tools:
     """What a command works with.
 
-    `wake` tells the publisher that rows have changed; `publish_held` lets a held piece out and gives its places.
+    `wake` tells the publisher that rows have changed; `place` makes a piece's postings, and gives the places that are new.
     """
 
     db: Db
@@ -49,7 +49,7 @@ class Tools:
     link: Links
     clock: Callable[[], datetime]
     wake: Callable[[], None]
-    publish_held: Callable[[Tx, int, datetime], Awaitable[Sequence[Place]]]
+    place: Callable[[Tx, Piece, datetime], Awaitable[Sequence[Place]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from core.document import Block, Cited, Heading, List, Paragraph, Quote, Span, Spans, plain, spans, words_of
@@ -127,9 +128,10 @@ def withdrawn(piece: Piece, language: str, zone: str) -> Message:
     """What stands where a retracted piece stood."""
     title = say(language, "withdrawn", title=piece.title)
     reason, _, day = piece.note.rpartition("\n")
+    when = datetime.fromisoformat(day).astimezone(ZoneInfo(zone)) if day else piece.published
     blocks: list[MessageBlock] = [
         Heading(level=1, spans=spans(title)),
-        Paragraph(spans=spans(say(language, "withdrawn.note", date=day or say_date(language, piece.published.date())))),
+        Paragraph(spans=spans(say(language, "withdrawn.note", date=say_date(language, when.date())))),
     ]
     if reason:
         blocks.append(Paragraph(spans=spans(say(language, "reason", reason=reason))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,8 +85,10 @@ async def subject_changed(tx: Tx, subject: str, subject_id: int, now: datetime, 
     at = micros(due or now)
     rows = await tx.read(
         """update posting set revision=revision+1, state='due', due_at=?, attempts=0, reason='', changed_at=?
-           where subject=? and subject_id=? and state not in ('withdrawn', 'skipped') returning place_id""",
-        at, micros(now), subject, subject_id,
+           where state not in ('withdrawn', 'skipped') and (subject=? and subject_id=?
+             or subject='catchup' and ?='piece'
+                and subject_id in (select catchup_id from catchup_piece where piece_id=?)) returning place_id""",
+        at, micros(now), subject, subject_id, subject, subject_id,
     )  # fmt: skip
     for row in rows:
         await wake_lane(tx, row["place_id"], at)
@@ -250,10 +251,13 @@ async def roll_up(
 ) -> None:
     """Show several (posting, piece) in one message instead: never dropped, and said on each posting."""
     row = await tx.one(
-        "insert into catchup(place_id, pieces, reason, created_at) values(?,?,?,?) returning id",
-        place, json.dumps([piece for _, piece in postings]), reason, micros(now),
+        "insert into catchup(place_id, reason, created_at) values(?,?,?) returning id", place, reason, micros(now),
     )  # fmt: skip
     assert row is not None
+    await tx.many(
+        "insert into catchup_piece(piece_id, catchup_id, position) values(?,?,?)",
+        [(piece, row["id"], position) for position, (_, piece) in enumerate(postings)],
+    )
     ids = [posting for posting, _ in postings]
     await tx.run(
         f"update posting set state='skipped', reason=?, due_at=null, changed_at=? where id in ({marks(len(ids))})",
@@ -264,8 +268,9 @@ async def roll_up(
 
 async def catchup(db: Reader, number: int) -> tuple[list[int], str]:
     """The pieces of a catch-up message and why it was made."""
-    rows = await db.read("select pieces, reason from catchup where id=?", number)
-    return json.loads(rows[0]["pieces"]), rows[0]["reason"]
+    rows = await db.read("select reason from catchup where id=?", number)
+    members = await db.read("select piece_id from catchup_piece where catchup_id=? order by position", number)
+    return [row["piece_id"] for row in members], rows[0]["reason"]
 
 
 async def link_anchor(db: Reader, piece: int) -> list[tuple[str, str, str]]:

@@ -78,7 +78,10 @@ FIRST = (
         unique(anchor, channel, platform))""",
     "create index anchor_leaf on anchor(leaf_id)",
     """create table catchup(
-        id {key}, place_id bigint not null, pieces text not null, reason text not null, created_at bigint not null)""",
+        id {key}, place_id bigint not null, reason text not null, created_at bigint not null)""",
+    """create table catchup_piece(
+        piece_id bigint not null, catchup_id bigint not null, position integer not null,
+        primary key(piece_id, catchup_id)) {clustered}""",
     """create table person(
         id {key}, platform text not null, account text not null, name text not null default '',
         opted_out integer not null default 0, looked_at bigint, unique(account, platform))""",

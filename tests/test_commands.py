@@ -47,7 +47,7 @@ class Newsroom:
                 zone="UTC",
                 clock=clock,
                 wake=self.publisher.wake,
-                publish_held=ingest.publish_held,
+                place=ingest.place,
                 link=lambda platform, channel, anchor: f"http://chat/{channel}/{anchor}",
             )
         )
@@ -341,6 +341,14 @@ async def test_a_held_piece_waits_in_the_queue_until_it_is_approved(room: Newsro
     assert "goes out to 1 place." in await room.text("/mod approve 1", MODERATOR)
     assert len(room.chat.room.entries("general")) == 1
     assert not (await room.ask("/mod approve 1", MODERATOR)).ok
+
+
+async def test_a_piece_that_gets_a_topic_goes_to_the_places_of_that_topic(room: Newsroom) -> None:
+    await add_place(room.db, room.clock, "transport", filter="topic:Transport")
+    bus = await room.publish(found())
+    assert not room.chat.room.entries("transport")
+    await room.text(f"/mod tag {bus} add:Transport", MODERATOR)
+    assert len(room.chat.room.entries("transport")) == 1
 
 
 async def test_readers_may_not_moderate_at_any_door(room: Newsroom) -> None:

@@ -171,7 +171,7 @@ async def test_a_retracted_piece_leaves_a_note_and_comes_back_when_restored(stag
 
     async def set_state(state: str) -> None:
         async def work(tx: Tx) -> None:
-            await pieces.set_state(tx, number, state, note="an error\n20 Nov 2026", now=stage.clock())  # type: ignore[arg-type]
+            await pieces.set_state(tx, number, state, note="an error\n2026-11-20T09:00:00+00:00", now=stage.clock())  # type: ignore[arg-type]
             await postings.subject_changed(tx, "piece", number, stage.clock())
 
         await stage.db.write(work)
@@ -300,6 +300,24 @@ async def test_over_the_daily_cap_pieces_come_in_one_message_and_none_is_dropped
     last = stage.chat.room.entries("general")[-1].message
     assert last is not None
     assert all(f"Piece {n}" in to_text(last) for n in (2, 3, 4))
+
+
+async def test_a_piece_that_is_retracted_leaves_the_message_it_was_rolled_into(stage: Stage) -> None:
+    await add_place(stage.db, stage.clock, cap=1)
+    numbers = [(await stage.take(found(f"p{n}", title=f"Piece {n}"))).piece or 0 for n in range(3)]
+    await stage.settle(minutes=0)
+    await stage.settle(minutes=15 * 60 + 1)
+
+    async def retract(tx: Tx) -> None:
+        await pieces.set_state(tx, numbers[2], "retracted", now=stage.clock())
+        await postings.subject_changed(tx, "piece", numbers[2], stage.clock())
+
+    await stage.db.write(retract)
+    await stage.settle()
+    last = stage.chat.room.entries("general")[-1].message
+    assert last is not None
+    assert "Piece 1" in to_text(last)
+    assert "Piece 2" not in to_text(last)
 
 
 async def test_after_a_downtime_the_newest_few_are_posted_and_the_rest_in_one_message(stage: Stage) -> None:

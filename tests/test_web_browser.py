@@ -516,14 +516,15 @@ async def test_a_page_survives_a_restart(chromium: Browser, tmp_path: Path) -> N
     async with contextlib.AsyncExitStack() as stack:
         async with playground(tmp_path) as ground:
             page = await stack.enter_async_context(opened(chromium, ground, forgive="ERR_"))
-            await page.get_by_role("radio", name="Author").check()
+            await page.get_by_role("radio", name="Moderator").check()
+            await expect(page.locator("article").get_by_role("button", name="Delete")).to_have_count(1)
             port = int(ground.chat.address.rpartition(":")[2])
-        await expect(page.get_by_text("The bot does not answer.")).to_be_visible()
+        await expect(page.get_by_text("Trying again")).to_be_visible()
         async with playground(tmp_path, port) as ground:
-            await expect(page.get_by_text("The bot does not answer.")).to_be_hidden()
+            await expect(page.get_by_text("Trying again")).to_be_hidden()
             await ground.post(section(1), 40)
             await expect(page.locator("article")).to_have_count(2)
-            await expect(page.get_by_role("radio", name="Author")).to_be_checked()
+            await expect(page.get_by_role("radio", name="Moderator")).to_be_checked()
             await page.get_by_role("button", name="読む").click()
             await expect(page.locator(".note")).to_contain_text("赤字の数え方")
 
