@@ -136,9 +136,11 @@ class Collector:
         return events
 
     async def _comments_gone(self, platform: str, window: Window) -> list[str]:
+        """Comments of ours that a whole reading of their thread no longer shows. Only a card's window is its thread."""
         rows = await self._db.read(
             """select own.anchor from comment c join anchor own on own.id=c.anchor_id
                join anchor root on root.piece_id=c.piece_id and root.place_id=c.place_id
+               join leaf l on l.id=root.leaf_id and l.name='card'
                where root.platform=? and root.channel=? and root.anchor=? and c.state <> 'erased' and c.source='reply'
                  and own.platform=? and own.channel=? and c.at >= ?""",
             platform, window.channel, window.anchor, platform, window.channel, micros(window.since),

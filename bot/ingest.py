@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -14,7 +15,7 @@ from core.filters import Subject, Verdict, parse_filter
 from core.outline import carry_keys, outline
 from core.pieces import Found, Piece, PieceState
 from storage import pieces, places, postings, sources
-from storage.db import Tx
+from storage.db import Reader, Tx
 from storage.search import index_piece
 from storage.sources import Source
 
@@ -71,18 +72,34 @@ async def take(
         same = await _same_article(tx, source, found)
         if same is not None:
             await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, same.number, now)
+            if same.state == "published" and not source.review:
+                await place(tx, same, now, due=due or now)  # this source may serve other places than the first
             return Taken(
                 piece=same.number, title=same.title, outcome="unchanged", state=same.state, note="same address"
             )
         return await _keep_new(tx, source, found, now, state, due or now)
     piece = await pieces.piece(tx, before.piece)
     assert piece is not None
-    changed = before.fingerprint != found.fingerprint
     await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, piece.number, now)
-    if not changed:
+    if not _edited(before.fingerprint, found.fingerprint) or piece.source != source.id:
+        # Where two sources show an article, the first one's words stand; an excerpt never replaces a full text.
         return Taken(piece=piece.number, title=piece.title, outcome="unchanged", state=piece.state)
     await _revise(tx, piece, found, now)
     return Taken(piece=piece.number, title=found.title, outcome="edited", state=piece.state)
+
+
+def _edited(before: str, now: str) -> bool:
+    """Whether the words changed. A fingerprint of another version (before the colon) says nothing: it is only kept."""
+    return before != now and before.partition(":")[0] == now.partition(":")[0]
+
+
+async def renew(tx: Tx, source: Source, identities: Sequence[str], now: datetime) -> None:
+    """An item with known words came under a new guid or address: it is known by that too from now on."""
+    seen = await sources.seen(tx, source.id, identities)
+    first = next((seen[one] for one in identities if one in seen), None)
+    fresh = [one for one in identities if one not in seen and one.startswith(("guid:", "link:"))]
+    if first is not None and fresh:
+        await sources.mark_seen(tx, source.id, fresh, first.fingerprint, first.piece, now)
 
 
 async def _same_article(tx: Tx, source: Source, found: Found) -> Piece | None:
@@ -140,8 +157,9 @@ async def _revise(tx: Tx, piece: Piece, found: Found, now: datetime) -> None:
     await index_piece(tx, piece.number, full_text(piece), None)
     await _tag(tx, piece.number, found, piece.language, now)
     await pieces.revise_piece(
-        tx, piece.number, title=found.title, author=found.author, outline=fresh, reason="source edited", now=now
-    )
+        tx, piece.number, title=found.title, author=found.author, outline=fresh, reason="source edited", now=now,
+        url=found.url, link_key=link_key(found.url),
+    )  # fmt: skip
     revised = await pieces.piece(tx, piece.number)
     assert revised is not None
     await index_piece(tx, piece.number, None, full_text(revised))
@@ -163,6 +181,17 @@ def subject_of(piece: Piece, source_title: str) -> Subject:
     )
 
 
+async def limits(db: Reader, piece: Piece) -> set[int]:
+    """The places that the sources which showed a piece are limited to; empty means all: one of them posts anywhere."""
+    found: set[int] = set()
+    for source in await sources.showing(db, piece.number, piece.source, link_key(piece.url)):
+        own = await sources.places_of(db, source)
+        if not own:
+            return set()
+        found |= own
+    return found
+
+
 def belongs(piece: Piece, at: Place, subject: Subject, limited_to: set[int]) -> Verdict:
     """Whether a piece is for a place at all, and because of what. The one rule that posting and `why` both use."""
     if piece.source_kind == "sample" and at.platform not in LOCAL_ONLY:
@@ -178,7 +207,7 @@ async def place(
     """Make a posting at every place that a piece belongs to; gives the places that are new. `due` is now unless said."""
     due = due or now
     source = await sources.source(tx, piece.source)
-    limited = await sources.places_of(tx, source.id)
+    limited = await limits(tx, piece)
     subject = subject_of(piece, source.title or source.address)
     placed = []
     for at in await places.in_tx(tx):

@@ -68,7 +68,7 @@ async def _of_piece(house: House, piece: Piece) -> Why:
     if piece.state == "held":
         story.lines.append("held: a moderator must approve it before it is posted anywhere")
     subject = ingest.subject_of(piece, source.title or source.address)
-    limited = await sources.places_of(house.db, source.id)
+    limited = await ingest.limits(house.db, piece)
     for place in await places.all_places(house.db):
         posting = await postings.at_place(house.db, place.id, "piece", piece.number)
         verdict = ingest.belongs(piece, place, subject, limited)

@@ -9,7 +9,18 @@ from typing import Any, TypeVar
 import structlog
 
 from commands import following, helping, lines, moderating, reading, searching, summing_up  # noqa: F401 - they register
-from commands.registry import COMMANDS, FORMS, OPTION_NAMES, PRESSES, Command, Handler, Option, Press, Tools
+from commands.registry import (
+    COMMANDS,
+    FORMS,
+    OPTION_NAMES,
+    PRESSES,
+    Command,
+    Handler,
+    Option,
+    Press,
+    Tools,
+    command_named,
+)
 from core.chat import Caller, Choice
 from core.document import Paragraph, spans
 from core.errors import Refusal
@@ -38,7 +49,7 @@ class Desk:
 
     async def call(self, caller: Caller, command: str, options: Mapping[str, str]) -> Reply:
         async def answer() -> Reply:
-            known = COMMANDS.get(command)
+            known = command_named(command)
             if known is None:
                 raise Refusal(say(caller.language, "help.unknown", name=command))
             return await self._run(caller, known, options)
@@ -77,7 +88,7 @@ class Desk:
         """Values of an option; with `option` empty, option names of a command; with both empty, command names."""
         if not command:
             return _command_names(caller, text)
-        known = COMMANDS.get(command)
+        known = command_named(command)
         if known is None or not _allowed(caller, known):
             return []
         if not option:

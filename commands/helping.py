@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from commands.registry import COMMANDS, OPTION_NAMES, Command, Tools, command
+from commands.registry import COMMANDS, OPTION_NAMES, Command, Tools, command, command_named
 from core.chat import Caller
 from core.document import Block, Heading, Item, List, Paragraph, Span, spans
 from core.errors import Refusal
 from core.message import Message, Reply
 from core.speech import say
-from core.text import fold
 
 
 @command("help", japanese="ヘルプ", summary="使えるコマンドを示します。")
@@ -40,8 +39,7 @@ def _line(caller: Caller, one: Command) -> tuple[Span, ...]:
 
 
 def _one(caller: Caller, name: str) -> Reply:
-    wanted = fold(name.lstrip("/／"))
-    found = next((one for one in COMMANDS.values() if wanted in (one.name, fold(one.japanese))), None)
+    found = command_named(name)
     if found is None or not caller.roles & found.roles:
         raise Refusal(say(caller.language, "help.unknown", name=name))
     items = []

@@ -21,6 +21,7 @@ from core.message import Form, Reply
 from core.period import Period
 from core.pieces import Piece, Topic
 from core.stances import Scale
+from core.text import fold
 from storage.db import Db, Tx
 
 Words = NewType("Words", str)
@@ -39,7 +40,7 @@ class Links(Protocol):
 class Tools:
     """What a command works with.
 
-    `wake` tells the publisher that rows have changed; `place` makes a piece's postings, and gives the places that are new.
+    `wake` tells the publisher that rows have changed; `place` makes the postings of a piece and gives the new places.
     """
 
     db: Db
@@ -83,6 +84,13 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {}
+
+
+def command_named(name: str) -> Command | None:
+    """A command by its English or Japanese name, with or without a slash."""
+    wanted = fold(name.lstrip("/／"))
+    return next((one for one in COMMANDS.values() if wanted in (one.name, fold(one.japanese))), None)
+
 
 OPTION_NAMES = {
     "topic": "話題", "period": "期間", "query": "言葉", "piece": "記事", "command": "コマンド", "reason": "理由",

@@ -190,7 +190,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """`I read everything of this anchor from `since`: these ids exist, these people react`. Only the core concludes."""
+    """`I read everything of this anchor from `since`: these ids exist, these people react`. Only the core concludes.
+
+    `comments`: of a card everything in its thread, of another message what answers it.
+    """
 
     channel: str
     anchor: str

@@ -119,14 +119,26 @@ async def add_piece(
 
 
 async def revise_piece(
-    tx: Tx, number: int, *, title: str, author: str | None, outline: Outline, reason: str, now: datetime
+    tx: Tx,
+    number: int,
+    *,
+    title: str,
+    author: str | None,
+    outline: Outline,
+    reason: str,
+    now: datetime,
+    url: str | None = None,
+    link_key: str | None = None,
 ) -> int:
-    """Replace a piece's text; gives the number of the new revision. The old wording stays in `revision`."""
+    """Replace a piece's text; gives the number of the new revision. The old wording stays in `revision`.
+
+    An author or address that is not given stays as it was.
+    """
     text = json.dumps(outline_to_json(outline), ensure_ascii=False)
     row = await tx.one(
         """update piece set title=?, title_key=?, author=coalesce(?, author), language=?, outline=?, changed_at=?,
-               revision=revision+1 where id=? returning revision""",
-        title, fold(title), author, outline.language, text, micros(now), number,
+               url=coalesce(?, url), link_key=coalesce(?, link_key), revision=revision+1 where id=? returning revision""",
+        title, fold(title), author, outline.language, text, micros(now), url, link_key, number,
     )  # fmt: skip
     assert row is not None
     await _add_revision(tx, number, row["revision"], now, reason, title, text)
@@ -157,13 +169,15 @@ async def set_featured(tx: Tx, number: int, featured: bool, now: datetime) -> No
     )
 
 
-async def find_by_words(db: Db, words: str, limit: int = 25) -> list[tuple[int, str]]:
+async def find_by_words(
+    db: Db, words: str, limit: int = 25, *, states: Sequence[str] = ("published",)
+) -> list[tuple[int, str]]:
     """Pieces whose title holds the words (folded), newest first: (number, title)."""
     pattern = "%" + fold(words).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     rows = await db.read(
-        "select id, title from piece where state='published' and title_key like ? escape '\\' "
+        f"select id, title from piece where state in ({marks(len(states))}) and title_key like ? escape '\\' "
         "order by published_at desc limit ?",
-        pattern, limit,
+        *states, pattern, limit,
     )  # fmt: skip
     return [(row["id"], row["title"]) for row in rows]
 

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import Refusal
+from core.faces import full_text
 from core.pieces import TextMode
 from core.times import micros, moment
 from storage.db import Db, Reader, Row, Tx, marks
+from storage.pieces import piece
 from storage.postings import subject_changed
+from storage.search import index_piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One source. Validators are kept verbatim; `baseline` is when its first items were marked as seen without posting.
 
-    `places` limits it to some places (none: all). `held` counts items that a flood guard keeps for a moderator.
+    `places` limits it to some places (none: all). `held` counts its pieces that wait for a moderator.
     """
 
     id: int
@@ -136,6 +139,15 @@ async def places_of(db: Reader, number: int) -> set[int]:
     return {row["place_id"] for row in rows}
 
 
+async def showing(db: Reader, number: int, own: int, link_key: str | None) -> list[int]:
+    """The sources that showed a piece as new: its own, and others by its address."""
+    rows = await db.read(
+        "select s.id from source s join item i on i.source_id=s.id and i.identity=? where i.piece_id=? and s.id<>?",
+        f"link:{link_key}", number, own,
+    )  # fmt: skip
+    return [own, *(row["id"] for row in rows)]
+
+
 # --- what was seen ---
 
 
@@ -193,26 +205,27 @@ async def polled(
     title: str | None,
     next_check: datetime,
     baseline: bool,
-    held: int,
     now: datetime,
 ) -> None:
     """A poll went well. Written in the transaction that keeps its items: a validator never runs ahead of them."""
     await tx.run(
         """update source set etag=?, modified=?, body_hash=?, address=coalesce(?, address),
                title=case when title='' then coalesce(?, '') else title end,
-               next_check_at=?, checked_at=?, failures=0, error_code=null, error=null, held=?,
+               next_check_at=?, checked_at=?, failures=0, error_code=null, error=null,
+               held=(select count(*) from piece where source_id=source.id and state='held'),
                baseline_at=coalesce(baseline_at, ?)
            where id=?""",
-        etag, modified, body_hash, address, title, micros(next_check), micros(now), held,
+        etag, modified, body_hash, address, title, micros(next_check), micros(now),
         micros(now) if baseline else None, number,
     )  # fmt: skip
 
 
-async def unchanged(tx: Tx, number: int, next_check: datetime, now: datetime) -> None:
-    """A poll found nothing new."""
+async def unchanged(tx: Tx, number: int, address: str | None, next_check: datetime, now: datetime) -> None:
+    """A poll found nothing new. `address`: where the feed moved to for good."""
     await tx.run(
-        "update source set next_check_at=?, checked_at=?, failures=0, error_code=null, error=null where id=?",
-        micros(next_check), micros(now), number,
+        """update source set address=coalesce(?, address), next_check_at=?, checked_at=?, failures=0, error_code=null,
+               error=null where id=?""",
+        address, micros(next_check), micros(now), number,
     )  # fmt: skip
 
 
@@ -249,9 +262,19 @@ async def change(db: Db, number: int, changes: dict[str, object], now: datetime)
     columns = ", ".join(f"{name}=?" for name in changes)
 
     async def work(tx: Tx) -> None:
+        rows = await tx.read("select id from piece where source_id=?", number) if "text_mode" in changes else []
+        for row in rows:  # the index holds what may be shown, and must be told what it forgets
+            await _index(tx, row["id"], keep=False)
         await tx.run(f"update source set {columns} where id=?", *changes.values(), number)
-        if "text_mode" in changes:
-            for row in await tx.read("select id from piece where source_id=?", number):
-                await subject_changed(tx, "piece", row["id"], now)
+        for row in rows:
+            await _index(tx, row["id"], keep=True)
+            await subject_changed(tx, "piece", row["id"], now)
 
     await db.write(work)
+
+
+async def _index(tx: Tx, number: int, *, keep: bool) -> None:
+    found = await piece(tx, number)
+    assert found is not None
+    text = full_text(found)
+    await index_piece(tx, number, None if keep else text, text if keep else None)

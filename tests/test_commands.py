@@ -420,6 +420,8 @@ async def test_completion_offers_commands_options_and_topics(room: Newsroom) -> 
     assert [one.value for one in await room.desk.complete(READER, "digest", "", "")] == ["topic", "period"]
     assert [one.value for one in await room.desk.complete(READER, "digest", "topic", "tra")] == ["Transport"]
     assert "30d" in [one.value for one in await room.desk.complete(READER, "digest", "period", "3")]
+    japanese = replace(READER, language="ja")
+    assert [one.value for one in await room.desk.complete(japanese, "ダイジェスト", "話題", "tra")] == ["Transport"]
     pieces = await room.desk.complete(READER, "piece", "piece", "night")
     assert pieces[0].label == "#1 The night bus"
 

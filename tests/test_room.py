@@ -93,6 +93,12 @@ async def test_one_room_has_one_owner(tmp_path: Path) -> None:
             Room(tmp_path / "room.jsonl").entry("w1")
 
 
+async def test_a_folder_that_can_not_be_written_is_a_setting_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="can't keep"):
+        Room(tmp_path / "file" / "room.jsonl").entry("w1")
+
+
 async def test_many_writers_share_few_writes(tmp_path: Path) -> None:
     async with opened(tmp_path / "room.jsonl") as room:
         root = await room.post("general", say("card"))

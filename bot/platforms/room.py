@@ -245,8 +245,13 @@ class Room:
     # --- the file ---
 
     def _open(self) -> None:
-        if self._file is not None:
-            return
+        if self._file is None:
+            try:
+                self._load()
+            except OSError as error:
+                raise ConfigError(f"The playground can't keep {self.path}: {error.strerror or error}.") from error
+
+    def _load(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # A lock file of its own, since writing anew replaces the file itself.
         lock = open(os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)  # noqa: SIM115

@@ -23,6 +23,7 @@ Fields = dict[str, "str | list[str]"]
 
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    parser.inline.ruler2.disable("fragments_join")  # quadratic, and the HTML reader joins texts anyway
     cjk_friendly(parser)
     return parser
 
@@ -81,21 +82,24 @@ def _mark_items(tokens: Sequence[Token]) -> None:
 
 def _mend_breaks(children: list[Token]) -> None:
     """Line ends within a paragraph: none between Japanese, a real one after a bold label or before an address."""
+    first = next((at for at, token in enumerate(children) if token.type == "softbreak"), None)
+    if first is None:
+        return
+    types = [one.type for one in children[:first] if one.type != "text" or one.content]
+    label = types[:1] == ["strong_open"] and types.count("strong_close") == 1 and types[-1] == "strong_close"
+    title = bare(_text(children[:first])) and address(_text(children[first + 1 :])) is not None
+    if label or title:
+        children[first].type, children[first].tag = "hardbreak", "br"
+    before = ""
     for at, token in enumerate(children):
-        if token.type != "softbreak":
-            continue
-        before = next((one.content for one in reversed(children[:at]) if one.content), "")
-        after = next((one.content for one in children[at + 1 :] if one.content), "")
-        label = (
-            children[at - 1].type == "strong_close"
-            and children[0].type == "strong_open"
-            and not _closed(children[: at - 1])
-        )
-        title = at == len(children) - 2 and address(after) is not None and bare(before)
-        if label or title:
-            token.type, token.tag = "hardbreak", "br"
-        elif _CJK.match(before[-1:]) and _CJK.match(after[:1]):
+        after = next((one.content for one in children[at + 1 : at + 4] if one.content), "")
+        if token.type == "softbreak" and _CJK.match(before[-1:]) and _CJK.match(after[:1]):
             token.type, token.content = "text", ""
+        before = token.content or before
+
+
+def _text(children: Sequence[Token]) -> str:
+    return "".join(one.content for one in children)
 
 
 def _with_rules(tokens: list[Token], lines: Sequence[str]) -> list[Token]:

@@ -105,8 +105,9 @@ def _blocks(run: Run, levels: dict[str, int], dense: bool) -> Iterator[Block]:
         yield from (Paragraph(spans=spans(line)) for line in lines)
         return
     lines = [line.strip() for line in lines]
-    while len(lines) > 1 and bare(lines[0]):
-        yield Paragraph(spans=spans(lines.pop(0)))
+    heads = next((at for at, line in enumerate(lines[:-1]) if not bare(line)), len(lines) - 1) if lines else 0
+    yield from (Paragraph(spans=spans(line)) for line in lines[:heads])
+    lines = lines[heads:]
     if dense:
         yield from (Paragraph(spans=spans(line)) for line in lines)
     elif lines:
@@ -165,7 +166,8 @@ def _nested(blocks: list[Block]) -> Iterator[Block]:
         while end < len(blocks) and _item(blocks[end]):
             end += 1
         items = [item for block in blocks[at:end] if (item := _item(block))]
-        if len({_depth(indent, items) for indent, _, _ in items}) > 1 and items[0][0] == min(one[0] for one in items):
+        indents = [indent for indent, _, _ in items]
+        if len(set(indents)) > 1 and indents[0] == min(indents):
             yield _tree(items)
         else:
             yield from (_stripped(block) for block in blocks[at : max(end, at + 1)])
@@ -179,10 +181,6 @@ def _item(block: Block) -> tuple[int, str, str] | None:
     line = block.spans[0].text
     found = marker(line)
     return (_indent(line), found[0], line[found[1] :].strip()) if found else None
-
-
-def _depth(indent: int, items: Sequence[tuple[int, str, str]]) -> bool:
-    return indent >= min(one[0] for one in items) + 1
 
 
 def _tree(items: Sequence[tuple[int, str, str]]) -> List:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-_DEEPEST = 100  # levels kept; what is nested deeper is put into the last of them
+_DEEPEST = 150  # levels kept; what is nested deeper is put into the last of them
 _KEPT = frozenset((
     "href src data-src alt title class id start value reversed type role itemprop data-marker hidden style name property"
     " content"
@@ -20,6 +20,7 @@ _DROPPED = frozenset(
     "script style noscript template nav form aside footer button input select textarea svg object canvas dialog video"
     " audio map math link".split()
 )
+_PARTING = frozenset("p div li h1 h2 h3 h4 h5 h6 blockquote pre dd dt tr".split())
 _VOID = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|\ufeff")
 _BODY = re.compile(
     r"^(entry-?_?(content|body|text|inner)|post-?_?(content|body|text|entry)|article-?_?(content|body|text)|skin-entrybody"
@@ -89,6 +90,8 @@ class _Builder:
             self.dropped += 1
             return
         if len(self.stack) > _DEEPEST:
+            if tag in _PARTING:
+                self.stack[-1].children += [Node(tag="br"), Node(tag="br")]
             self.stack.append(self.stack[-1])
             return
         attrs = {name: value for name, value in attrib.items() if name in _KEPT}
