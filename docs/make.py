@@ -102,8 +102,8 @@ COMMANDS_HEAD = """# Commands
 
 <!-- MADE -->
 
-Typed after a slash in the playground and on the console, or from the shell: `rondan ask '/digest period:30d'`, with
-`--as moderator` for another role and `--lang ja` for another language. Answers are private unless they say otherwise.
+Typed in the playground, on the console, or on the shell: `rondan ask '/digest period:30d'`, with `--as moderator` for
+another role and `--lang ja` for another language. Only who asked sees the answer.
 
 * Options are `name:value` in any order, or without names in the order of the table. A value with spaces goes in quotation
   marks: `topic:"machine learning"`, `話題:「機械学習」`.

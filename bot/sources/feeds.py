@@ -46,6 +46,7 @@ class _Item:
     url: str | None
     fingerprint: str
     rungs: list[str]
+    remembered: bool = False  # `raw` holds no text
 
     def found(self, language: str | None, document: Document) -> Found:
         raw = self.raw
@@ -72,29 +73,53 @@ def parse_feed(
     done only for the others; with `documents` off (a baseline marks items as seen and shows none) for nothing at all.
     Raises SourceError: `empty`, `not-a-feed`, `too-complex`.
     """
-    raw = formats.read(body, content_type)
+    text = formats.as_utf8(body, content_type)
+    parts = formats.parts(text)
+    if parts is None or len(parts.items) > MOST:
+        feed = _feed(text, None, {}, url, known or {}, documents)
+    else:
+        old = _remembered(parts, url, known) if known else {}
+        feed = _feed(text, parts, old, url, known or {}, documents) or _feed(
+            text, parts, {}, url, known or {}, documents
+        )
+    assert feed is not None  # noqa: S101 - without old items it never is
+    return feed
+
+
+def _feed(
+    text: bytes,
+    parts: formats.Parts | None,
+    old: dict[int, _Item],
+    url: str,
+    known: Mapping[str, str],
+    documents: bool,
+) -> Feed | None:
+    """The feed, `old` items (by position) taken as they were. None if one of them is wanted with all its text."""
+    if parts is not None and old:
+        raw = formats.read(parts.only(item for at, item in enumerate(parts.items) if at not in old))
+        if len(raw.items) != len(parts.items) - len(old):
+            return None
+    else:
+        raw = formats.read(text)
     base = urljoin(url, raw.base) if raw.base else url
     home = links.absolute(raw.link, base) if raw.link else None
     language = _language(raw.language)
     problems = list(raw.problems)
 
-    items: list[_Item] = []
-    for one in _newest(raw.items, problems):
-        try:
-            item = _item(one, base)
-        except BAD_ITEM:
-            item = None
-        if item:
-            items.append(item)
-    if len(items) < min(len(raw.items), MOST):
-        problems.append(f"{min(len(raw.items), MOST) - len(items)} items without any content were left out")
+    new = [_item_or_none(one, base) for one in _newest(raw.items, problems)]
+    if lost := sum(item is None for item in new):
+        problems.append(f"{lost} items without any content were left out")
+    if parts is not None and not raw.slow and not raw.problems and len(new) == len(parts.items) - len(old):
+        _remember(parts, url, old, new)
 
     weak = {"link:" + links.normalised(one) for one in (home, url) if one}
     entries: list[Found] = []
     unchanged: list[tuple[str, ...]] = []
-    for item in _told_apart(items, weak):
+    for item in _told_apart(_merged(new, old), weak):
         if known and any(known.get(rung) == item.fingerprint for rung in item.rungs):
             unchanged.append(tuple(item.rungs))
+        elif item.remembered:
+            return None
         else:
             document = _document(item.raw, item.url or base) if documents else _NO_DOCUMENT
             entries.append(item.found(language, document))
@@ -109,21 +134,71 @@ def parse_feed(
     )
 
 
+def _merged(new: list[_Item | None], old: dict[int, _Item]) -> list[_Item]:
+    """Items in the feed's order."""
+    rest = iter(new)
+    both = (old.get(at) or next(rest) for at in range(len(new) + len(old))) if old else rest
+    return [item for item in both if item]
+
+
+# --- what was read before. Most items of a changed feed are byte for byte what they were, so that neither their XML nor
+# their words need to be looked at again. Lost with the process, which costs time only. Keys are hashes keyed by a
+# secret of the process, so nobody can aim at a collision. ---
+
+_REMEMBERED = 50_000  # of each; about 30 MB
+_items: dict[int, bytes] = {}
+_marks: dict[int, bytes] = {}
+
+
+def _key(root: int, part: bytes) -> int:
+    return hash((root, hash(part), len(part)))
+
+
+def _remembered(parts: formats.Parts, url: str, known: Mapping[str, str]) -> dict[int, _Item]:
+    """Items by position that are byte for byte what they were. One is always left to read: a feed shows an item."""
+    root = hash((parts.root, url))
+    old: dict[int, _Item] = {}
+    for at, part in enumerate(parts.items):
+        if kept := _items.get(_key(root, part)):
+            mark, title, link, published, *rungs = kept.decode().split("\0")
+            if any(known.get(rung) == mark for rung in rungs):
+                raw = Raw(
+                    guid="1" if rungs[0].startswith("guid:") else "",
+                    published=datetime.fromisoformat(published) if published else None,
+                )
+                old[at] = _Item(raw, title, link or None, mark, rungs, True)
+        elif not parts.sound(part):
+            return {}
+    if len(old) == len(parts.items):
+        old.pop(0)
+    return old
+
+
+def _remember(parts: formats.Parts, url: str, old: dict[int, _Item], new: list[_Item | None]) -> None:
+    """Keep what `_told_apart` asks of items; of all that are new or of none, since one may begin within another."""
+    fresh = [part for at, part in enumerate(parts.items) if at not in old]
+    if not all(map(parts.sound, fresh)):
+        return
+    root = hash((parts.root, url))
+    if len(_items) + len(fresh) > _REMEMBERED:
+        _items.clear()
+    for part, item in zip(fresh, new, strict=True):
+        if item:
+            published = item.raw.published.isoformat() if item.raw.published else ""
+            fields = (item.fingerprint, item.title, item.url or "", published, *item.rungs)
+            if not any("\0" in one for one in fields):
+                _items[_key(root, part)] = "\0".join(fields).encode("utf-8", "surrogatepass")
+
+
 def fingerprint(title: str, body: str) -> str:
     """What changes exactly when the shown words change: not with dates, attributes, white space, tracking images."""
-    raw = (hash(body), len(body), hash(title))  # keyed by a secret of the process, so nobody can aim at a collision
+    raw = hash((hash(body), len(body), hash(title)))
     mark = _marks.get(raw)
     if mark is None:
         if len(_marks) >= _REMEMBERED:
             _marks.clear()
         mark = _marks[raw] = _hash(f"{fold(title)}\0{shown_text(body)}")
     return FINGERPRINT + mark.hex()
-
-
-# Most items of a changed feed are byte for byte what they were: then their words are not looked for again. Lost with
-# the process, which costs time only.
-_marks: dict[tuple[int, int, int], bytes] = {}
-_REMEMBERED = 50_000  # about 12 MB
 
 
 def _hash(text: str) -> bytes:
@@ -140,6 +215,13 @@ def shown_text(body: str) -> str:
 
 
 # --- one item ---
+
+
+def _item_or_none(raw: Raw, base: str) -> _Item | None:
+    try:
+        return _item(raw, base)
+    except BAD_ITEM:
+        return None
 
 
 def _item(raw: Raw, base: str) -> _Item | None:

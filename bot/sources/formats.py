@@ -35,6 +35,7 @@ _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _FEEDISH = re.compile(rb"<(?:[\w-]+:)?(?:rss|feed|rdf|channel)\b", re.I)
 _ITEM_START = re.compile(rb"<(?:[\w-]+:)?(?:item|entry)[\s>]", re.I)
 _ITEM_END = re.compile(rb"</(?:[\w-]+:)?(?:item|entry)\s*>", re.I)
+_ROOT = re.compile(rb"\s*(?:<\?[^>]*\?>\s*)*<(?:rss|feed|rdf:RDF)\b[^<>]*>(?:\s*<channel\b[^<>]*>)?", re.I)
 _ROOT_END = re.compile(rb"</(?:[\w-]+:)?(?:rss|feed|rdf)\s*>", re.I)
 _BIG_TAG = re.compile(rb"<[A-Za-z][^<>]{9000,}>")
 _CONTROLS = bytes(one for one in range(32) if one not in b"\t\n\r")
@@ -72,21 +73,71 @@ class RawFeed:
     ttl: int | None = None
     items: list[Raw] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    slow: bool = False  # read by feedparser: the items of such a feed may depend on each other
 
 
 # What one item of outside data can go wrong with. Naming them keeps real bugs (a NameError) visible.
 BAD_ITEM = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
-def read(body: bytes, content_type: str) -> RawFeed:
-    """A feed in whatever form. SourceError `empty`, `not-a-feed` or `too-complex`."""
-    if not body.strip():
+def as_utf8(body: bytes, content_type: str) -> bytes:
+    """A feed's bytes for the functions below. SourceError `empty`."""
+    if not body or body.isspace():
         raise SourceError(
             "empty", "The address answered with an empty body. Look at it in a browser; it is tried again."
         )
-    text = charset.as_utf8(body, content_type)
+    return charset.as_utf8(body, content_type)
+
+
+def read(text: bytes) -> RawFeed:
+    """A feed in whatever form, in UTF-8. SourceError `not-a-feed` or `too-complex`."""
     start = text[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     return _read_json(text) if start.startswith(b"{") else _read_xml(text)
+
+
+# --- an XML feed cut at its items, so that those that were read before need no reading again ---
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`head`, then `items` (each from its `<item` to the next one's), then `tail`: together the feed."""
+
+    root: bytes  # what may change the meaning of an item: the prolog, the start tags of the root and channel
+    head: bytes
+    items: list[bytes]
+    tail: bytes
+    end: bytes
+
+    def sound(self, item: bytes) -> bool:
+        """Whether it is one item and all of it, so that neither it nor its neighbours begin within CDATA or a comment."""
+        return (
+            item.endswith(self.end)
+            and item.count(self.end) == 1
+            and item.count(b"<![CDATA[") == item.count(b"]]>")
+            and item.count(b"<!--") == item.count(b"-->")
+        )
+
+    def only(self, items: Iterable[bytes]) -> bytes:
+        """The feed as if it showed only these of its items."""
+        return b"".join((self.head, *items, self.tail))
+
+
+def parts(text: bytes) -> Parts | None:
+    """None for what is no plain RSS, RDF or Atom feed with its end."""
+    start, end = (b"<item", b"</item>") if b"</item>" in text else (b"<entry", b"</entry>")
+    head, *items = text.split(start)
+    found = _ROOT.match(head)
+    if not found or not items:
+        return None
+    if head.count(b"<!--") != head.count(b"-->") or head.count(b"<![CDATA[") != head.count(b"]]>"):
+        return None
+    last, closed, tail = items.pop().rpartition(end)
+    if not closed or not _ROOT_END.search(tail):
+        return None
+    items.append(last + closed)
+    if not all(item[:1] in (b">", b" ") for item in items):  # `<items>` and the like
+        return None
+    return Parts(found[0], head, [start + item.rstrip() for item in items], tail, end)
 
 
 def not_a_feed(body: bytes) -> SourceError:
@@ -259,6 +310,7 @@ def _read_slowly(body: bytes) -> RawFeed:
         raise not_a_feed(body)
     head = parsed.feed
     feed = RawFeed(title=_text(head.get("title")), link=_text(head.get("link")), language=_text(head.get("language")))
+    feed.slow = True
     feed.items = _each(parsed.entries, _slow_item, feed.problems)
     return feed
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 _DEEPEST = 150  # levels kept; what is nested deeper is put into the last of them
-_KEPT = frozenset((
-    "href src data-src alt title class id start value reversed type role itemprop data-marker hidden style name property"
-    " content"
-).split())
+_KEPT = frozenset(
+    (
+        "href src data-src alt title class id start value reversed type role itemprop data-marker hidden style name property"
+        " content"
+    ).split()
+)
 _DROPPED = frozenset(
     "script style noscript template nav form aside footer button input select textarea svg object canvas dialog video"
     " audio map math link".split()
