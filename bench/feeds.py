@@ -1,4 +1,4 @@
-"""Feeds polled a second: nothing new, one item new or edited, and with the database; beside plain loops in the same run.
+"""Feeds polled a second: nothing new, one item new or edited, and with the database; beside plain loops in the run.
 
 The feeds come from a server of our own in another process on loopback, gzip'd, about 170 kB and 40 items each; one
 connection is used again and again, which real feeds of a thousand hosts don't allow. The machine's other work shows in
@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
+from typing_extensions import override
 
 from bot.polling import Polled, Poller
 from bot.sources.answers import Feed
@@ -39,8 +40,8 @@ AIM_UNCHANGED, AIM_CHANGED = 8_000, 800  # a second
 PARAGRAPHS = {
     "en": "The council voted on the night bus again, and the fare remains what divides its readers most of all. "
     "A commentator may hold both that the line pays for itself and that nobody under twenty can afford it. ",
-    "ja": "夜行バスの運賃について、議会は再び採決を行った。路線は採算が取れているという見方と、若い世代には高すぎるという"
-    "見方があり、筆者はどちらにも一理あると考える。",
+    "ja": "夜行バスの運賃について、議会は再び採決を行った。路線は採算が取れているという見方と、若い世代には高すぎると"
+    "いう見方があり、筆者はどちらにも一理あると考える。",
 }
 
 # --- the server ---
@@ -103,11 +104,13 @@ class _Server(asyncio.Protocol):
     ready: dict[tuple[int, int], tuple[bytes, bytes]]  # (version, feed) → (ETag, whole answer)
     version = 0
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._heard = b""
 
+    @override
     def data_received(self, data: bytes) -> None:
         self._heard += data
         while b"\r\n\r\n" in self._heard:
@@ -298,7 +301,8 @@ async def _changed(client: _Client, feeds: range, versions: int) -> dict[str, An
     mine, limit, peer = _medians(ours), _medians(bare), _medians(plain)
     return {
         "bench": "feeds changed", **mine, "processes": client.pool.processes,
-        "bare_aiohttp_per_s": limit["feeds_per_s"], "ratio_to_bare": round(mine["feeds_per_s"] / limit["feeds_per_s"], 3),
+        "bare_aiohttp_per_s": limit["feeds_per_s"],
+        "ratio_to_bare": round(mine["feeds_per_s"] / limit["feeds_per_s"], 3),
         "feedparser_per_s": peer["feeds_per_s"],
         "ratio_to_feedparser": round(mine["feeds_per_s"] / max(peer["feeds_per_s"], 1), 1),
         "ratio_to_aim": round(mine["feeds_per_s"] / AIM_CHANGED, 2),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,23 +78,25 @@ def _call(verb: str, **args: Any) -> Any:
     logs.configure(settings.log, "warning")
 
     async def work() -> Any:
+        deadline = time.monotonic() + owner.PATIENCE
+        while True:
+            lock = owner.Lock(settings.database)
+            if lock.take():
+                lock.release()
+                return await here()
+            # The owner may be starting, or a command that serves nobody: then it is soon gone.
+            if owner.answers(settings.database) or time.monotonic() > deadline:
+                return await owner.call(settings.database, verb, args, _progress)
+            await asyncio.sleep(0.1)
+
+    async def here() -> Any:
         from bot.house import House
         from bot.verbs import VERBS
-        from core.errors import ConfigError
 
-        lock = owner.Lock(settings.database)
-        if not lock.take():
-            return await owner.call(settings.database, verb, args, _progress)
-        lock.release()
-        try:
-            async with House(settings) as house:
-                result = await VERBS[verb](house, args, _progress)
-                await house.collector.fold_all()
-                return result
-        except ConfigError as error:
-            if "owns" in str(error):  # somebody took it between our look and our step
-                return await owner.call(settings.database, verb, args, _progress)
-            raise
+        async with House(settings) as house:
+            result = await VERBS[verb](house, args, _progress)
+            await house.collector.fold_all()
+            return result
 
     return asyncio.run(work())
 
@@ -227,7 +230,7 @@ def why(
 
 @app.command()
 def backfill(
-    last: Annotated[int, typer.Option(help="How many of the newest items.")] = 3,
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest items.")] = 3,
     feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None,
     place: Annotated[str | None, typer.Option(help="Post the newest pieces at this place instead.")] = None,
     as_json: Json = False,
@@ -249,8 +252,10 @@ def _status_text(result: dict[str, Any]) -> str:
     counts = result["counts"]
     lines = [
         f"Rondan {result['version']}, {result['database']}",
-        f"{counts['pieces']} pieces, {counts['reactions']} reactions, {counts['comments']} comments, "
-        f"{counts['journal']} events waiting",
+        (
+            f"{counts['pieces']} pieces, {counts['reactions']} reactions, {counts['comments']} comments, "
+            f"{counts['journal']} events waiting"
+        ),
     ]
     lines += _place_lines(result["places"]) + _feed_lines(result["feeds"])
     lines += [f"{one['place']} {one['subject']}: {one['state']} — {one['reason']}" for one in result["lanes"]]
@@ -388,7 +393,7 @@ def feed_check(
     if (address is None) != all_:
         raise Refusal("give the address of one feed, or --all")
     result = _call("feed check", address=address, all=all_)
-    _show(result, as_json, "\n".join(one["text"] for one in result))
+    _show(result, as_json, "\n".join(one["text"] for one in result) or "no feeds; `rondan feed add ADDRESS` adds one")
 
 
 @feed_app.command("set")

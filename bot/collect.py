@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import structlog
 
-from core.chat import Chat, Heard, Known, Person, Reacted, Ref, Removed, Unreadable, Window
+from core.chat import Chat, Heard, Known, Person, Reacted, Removed, Unreadable, Window
 from core.stances import Scale
-from core.times import Clock, micros, moment
-from storage import hearing, journal
+from core.times import Clock
+from storage import hearing, journal, recall
 from storage.db import Db
 
 log = structlog.get_logger()
@@ -78,7 +78,7 @@ class Collector:
 
     async def recall(self, chat: Chat) -> int:
         """Ask a platform what was missed, for everything young enough; gives the number of events that this made."""
-        known = await self._known(chat.name)
+        known = await recall.known(self._db, chat.name, self._clock() - timedelta(days=RECALL_DAYS))
         made = 0
         async for event in self._missed(chat, known):
             await self.keep(event)
@@ -86,15 +86,6 @@ class Collector:
         if made:
             log.info("collect.recalled", platform=chat.name, events=made)
         return made
-
-    async def _known(self, platform: str) -> list[Known]:
-        since = self._clock() - timedelta(days=RECALL_DAYS)
-        rows = await self._db.read(
-            """select a.channel, l.ref, max(l.shown_at) as since from anchor a join leaf l on l.id=a.leaf_id
-               where a.platform=? and l.ref is not null and l.shown_at >= ? group by a.channel, l.ref""",
-            platform, micros(since),
-        )  # fmt: skip
-        return [Known(channel=row["channel"], ref=Ref.parse(row["ref"]), since=moment(row["since"])) for row in rows]
 
     async def _missed(self, chat: Chat, known: list[Known]) -> AsyncIterator[Heard]:
         async for told in chat.recall(known):
@@ -110,13 +101,6 @@ class Collector:
     async def _concluded(self, platform: str, window: Window) -> list[Heard]:
         """What a complete reading of one anchor means for rows of ours that it does not mention."""
         now = self._clock()
-        rows = await self._db.read(
-            """select p.account, e.name from anchor a join reaction r on r.piece_id=a.piece_id and r.anchor_id=a.id
-               join person p on p.id=r.person_id join emoji e on e.id=r.emoji_id
-               where a.platform=? and a.channel=? and a.anchor=? and r.present=1 and r.source='emoji'""",
-            platform, window.channel, window.anchor,
-        )  # fmt: skip
-        gone = {(row["account"], row["name"]) for row in rows} - window.reactions
         events: list[Heard] = [
             Reacted(
                 platform=platform,
@@ -128,21 +112,9 @@ class Collector:
                 at=now,
                 recalled=True,
             )
-            for who, emoji in sorted(gone)
+            for who, emoji in await recall.reactions_not_in(self._db, platform, window)
         ]
-        missing = await self._comments_gone(platform, window)
+        missing = await recall.comments_not_in(self._db, platform, window)
         if missing:
             events.append(Removed(platform=platform, channel=window.channel, anchors=tuple(missing), at=now))
         return events
-
-    async def _comments_gone(self, platform: str, window: Window) -> list[str]:
-        """Comments of ours that a whole reading of their thread no longer shows. Only a card's window is its thread."""
-        rows = await self._db.read(
-            """select own.anchor from comment c join anchor own on own.id=c.anchor_id
-               join anchor root on root.piece_id=c.piece_id and root.place_id=c.place_id
-               join leaf l on l.id=root.leaf_id and l.name='card'
-               where root.platform=? and root.channel=? and root.anchor=? and c.state <> 'erased' and c.source='reply'
-                 and own.platform=? and own.channel=? and c.at >= ?""",
-            platform, window.channel, window.anchor, platform, window.channel, micros(window.since),
-        )  # fmt: skip
-        return [row["anchor"] for row in rows if row["anchor"] not in window.comments]

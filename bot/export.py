@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -28,17 +29,19 @@ async def export(house: House, path: Path, progress: Callable[[str], None]) -> d
     counts: dict[str, int] = {}
     try:
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            async for kind, row in _rows(house):
+                file.write(json.dumps({"kind": kind, **row}, ensure_ascii=False) + "\n")
+                counts[kind] = counts.get(kind, 0) + 1
+                if sum(counts.values()) % 10_000 == 0:
+                    progress(f"{sum(counts.values())} lines")
+            file.flush()
+            await asyncio.to_thread(os.fsync, file.fileno())
+        unfinished.rename(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise Refusal(f"can't write {path}: {error.strerror}") from error
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        async for kind, row in _rows(house):
-            file.write(json.dumps({"kind": kind, **row}, ensure_ascii=False) + "\n")
-            counts[kind] = counts.get(kind, 0) + 1
-            if sum(counts.values()) % 10_000 == 0:
-                progress(f"{sum(counts.values())} lines")
-        file.flush()
-        await asyncio.to_thread(os.fsync, file.fileno())
-    unfinished.rename(path)
     return counts
 
 

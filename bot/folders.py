@@ -37,6 +37,9 @@ async def read_files(paths: Sequence[Path]) -> tuple[list[tuple[Path, Found]], l
                 read.append((path, files.read(path)))
             except SourceError as error:
                 errors.append(error)
+            except Exception:
+                log.exception("folder.read-failed", path=str(path))
+                errors.append(SourceError("internal", f"{path}: Rondan failed on this file; its log says more"))
         return read, errors
 
     return await asyncio.to_thread(work)
@@ -86,8 +89,12 @@ async def _look(house: House, folder: Path, known: dict[Path, tuple[int, int]], 
             known[path] = mark
             fresh.append(path)
     read, unreadable = await read_files(fresh)
-    taken = await take(house, [one for _, one in read], kind="folder", address=str(folder.resolve()))
-    for one in taken:
+    for path, found_there in read:
+        try:
+            (one,) = await take(house, [found_there], kind="folder", address=str(folder.resolve()))
+        except Exception:
+            log.exception("folder.take-failed", path=str(path))  # the other files are no worse for it
+            continue
         if one.outcome != "unchanged":
             log.info("folder.taken", piece=one.piece, title=one.title, outcome=one.outcome)
     for error in [*errors, *unreadable]:

@@ -44,9 +44,14 @@ class House:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """ConfigError if another process owns the database, or it can't be opened."""
-        if not self._lock.take():
-            raise ConfigError(f"another Rondan owns {self.settings.database}: stop it first, or use another database")
+        """ConfigError if another process owns the database, or it can't be opened. A passing command is waited for."""
+        deadline = asyncio.get_running_loop().time() + owner.PATIENCE
+        while not self._lock.take():
+            late = asyncio.get_running_loop().time() > deadline
+            if late or owner.answers(self.settings.database):
+                database = self.settings.database
+                raise ConfigError(f"another Rondan owns {database}: stop it first, or use another database")
+            await asyncio.sleep(0.1)
         try:
             await self._open()
         except BaseException:

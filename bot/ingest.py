@@ -204,7 +204,7 @@ def belongs(piece: Piece, at: Place, subject: Subject, limited_to: set[int]) -> 
 async def place(
     tx: Tx, piece: Piece, now: datetime, *, due: datetime | None = None, only: set[int] | None = None
 ) -> list[Place]:
-    """Make a posting at every place that a piece belongs to; gives the places that are new. `due` is now unless said."""
+    """Make a posting at every place that a piece belongs to; gives the new ones. `due` is now unless said."""
     due = due or now
     source = await sources.source(tx, piece.source)
     limited = await limits(tx, piece)

@@ -1,14 +1,15 @@
 """One process owns the database. Others on this machine reach it through a socket beside the file.
 
-The owner holds an `flock` on `NAME.lock`, which the system drops when the process dies, however it dies. A request is one
-JSON line `{"verb": …, "args": {…}}`; answers are lines `{"progress": …}` and at last `{"result": …}` or `{"error": …}`.
-The socket is readable by its user only (0600), so whoever may use it could as well read the file.
+The owner holds an `flock` on `NAME.lock`, which the system drops when the process dies, however it dies. A request is
+one JSON line `{"verb": …, "args": {…}}`; answers are lines `{"progress": …}` and at last `{"result": …}` or
+`{"error": …}`. The socket is readable by its user only (0600), so whoever may use it could as well read the file.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import json
 import os
 import socket
@@ -22,6 +23,7 @@ from core.errors import ConfigError, Refusal, RondanError
 
 log = structlog.get_logger()
 
+PATIENCE = 10.0  # seconds that a command waits for an owner that is starting, stopping or busy with another command
 LINE_LIMIT = 64 * 1024 * 1024  # bytes in one request or answer; an export goes to a file, never through here
 
 Progress = Callable[[str], None]
@@ -36,9 +38,14 @@ class Lock:
         self._handle: int | None = None
 
     def take(self) -> bool:
-        """True if this process is the owner now; false if another one is."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """True if this process is the owner now; false if another one is. ConfigError if there can be no such file."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(
+                f"can't write {self._path} ({error.strerror}): set RONDAN_DATABASE to a file in a folder of yours"
+            ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -54,22 +61,38 @@ class Lock:
             self._handle = None
 
 
+def answers(database: Path) -> bool:
+    """Whether the owner takes requests. A command that works on the database for a moment does not."""
+    near = _Near(database)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.connect(near.path)
+    except OSError:
+        return False
+    finally:
+        near.close()
+    return True
+
+
 class _Near:
     """A socket path short enough for the system (108 bytes), whatever the length of the database's path."""
 
     def __init__(self, database: Path) -> None:
+        self.name = f"{database.name}.sock"
+        if len(os.fsencode(self.name)) > 80:
+            self.name = f".rondan-{hashlib.blake2b(os.fsencode(database.name), digest_size=8).hexdigest()}.sock"
         self._folder = os.open(database.parent, os.O_RDONLY | os.O_DIRECTORY)
-        self.path = f"/proc/self/fd/{self._folder}/{database.name}.sock"
+        self.path = f"/proc/self/fd/{self._folder}/{self.name}"
 
     def close(self) -> None:
         os.close(self._folder)
 
 
 async def serve(database: Path, verbs: Mapping[str, Verb]) -> None:
-    """Answer requests of other processes until cancelled. Only the owner calls this, so an old socket is a dead one's."""
-    path = database.with_name(database.name + ".sock")
-    path.unlink(missing_ok=True)
+    """Answer requests of other processes until cancelled. Only the owner calls this: an old socket is a dead one's."""
     near = _Near(database)
+    path = database.parent / near.name
+    path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         before = os.umask(0o177)
@@ -81,7 +104,7 @@ async def serve(database: Path, verbs: Mapping[str, Verb]) -> None:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 await _answer(verbs, reader, writer)
-            except (ConnectionError, asyncio.IncompleteReadError):
+            except (ConnectionError, ValueError):  # ValueError: what came was no request
                 log.debug("owner.caller-left")
             finally:
                 writer.close()

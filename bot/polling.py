@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -16,7 +17,7 @@ from bot.sources.fetch import Fetched, Fetcher
 from bot.sources.parser_pool import ParserPool
 from bot.sources.schedule import decide, next_check
 from core.errors import SourceError
-from core.pieces import Found
+from core.pieces import Found, PieceState
 from core.times import EPOCH, Clock
 from storage import sources
 from storage.db import Db, Tx
@@ -68,11 +69,20 @@ class Polled:
             return (
                 f"{self.address}: first look: seen {self.seen}, posted 0; `rondan backfill --last 3` posts the newest"
             )
-        counts = f"new {self.new}, edited {self.edited}, unchanged {self.unchanged}"
-        held = (
-            f", held {self.held} (a flood of new items: `rondan feed release ADDRESS` posts them)" if self.held else ""
-        )
-        return f"{self.address}: {counts}{held}"
+        counts = f"new {self.new}, edited {self.edited}, unchanged {self.unchanged + self.seen}"
+        held = f", held {self.held} for a moderator (`rondan feed release ADDRESS` posts them)" if self.held else ""
+        return "; ".join([f"{self.address}: {counts}{held}", *self.problems])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What one poll found, before it is kept. `renamed`: known words under a new guid or address."""
+
+    feed: Source
+    fetched: Fetched
+    shown: Feed
+    renamed: Sequence[Sequence[str]]
+    weekly: int
 
 
 class Poller:
@@ -86,6 +96,7 @@ class Poller:
         self._publish = wake
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
+        self._gates: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def wake(self) -> None:
         """A feed was added or changed."""
@@ -118,15 +129,29 @@ class Poller:
             if result.error or result.new or result.edited or result.held:
                 log.info("feed.polled", **result.to_json())
         except Exception:
-            # A fault of ours in one feed must not end the others; it is tried again like a failed one.
+            # Not even the failure could be kept (disk full): the others go on, and it is tried again.
             log.exception("feed.poll-failed", feed=feed.address)
-            await self._note_failure(feed, SourceError("internal", "Rondan failed on this feed; its log says more"))
         finally:
             self._busy.discard(feed.id)
             self._wake.set()
 
     async def poll(self, feed: Source) -> Polled:
-        """Ask one feed now."""
+        """Ask one feed now. A fault of ours is kept like one of the feed's: it is tried again and others go on."""
+        # The schedule and a person may ask at once: one after the other, each from the row as it then stands.
+        gate = self._gates.get(feed.id)
+        if gate is None:
+            gate = self._gates[feed.id] = asyncio.Lock()
+        async with gate:
+            feed = await sources.source(self._db, feed.id)
+            try:
+                return await self._poll(feed)
+            except Exception:
+                log.exception("feed.poll-failed", feed=feed.address)
+                error = SourceError("internal", "Rondan failed on this feed; its log says more. It is tried again.")
+                await self._note_failure(feed, error)
+                return Polled(address=feed.address, error_code=error.code, error=str(error))
+
+    async def _poll(self, feed: Source) -> Polled:
         try:
             fetched = await self._fetcher.fetch(
                 feed.address, etag=feed.etag, modified=feed.modified, body_hash=feed.body_hash
@@ -135,52 +160,73 @@ class Poller:
                 await self._note_unchanged(feed, fetched)
                 return Polled(address=feed.address, not_modified=True)
             known = await sources.fingerprints(self._db, feed.id)
-            shown = await self._pool.parse(fetched.body, fetched.content_type, fetched.final_url, known)
+            shown = await self._pool.parse(
+                fetched.body, fetched.content_type, fetched.final_url, known, documents=feed.baseline is not None
+            )
         except SourceError as error:
             await self._note_failure(feed, error)
             return Polled(address=feed.address, error_code=error.code, error=str(error))
         now = self._clock()
         weekly = await sources.weekly_entries(self._db, feed.id, now)
-        result = await self._db.write(lambda tx: self._keep(tx, feed, fetched, shown, weekly, now))
-        if result.new or result.edited:
+        renamed = [identities for identities in shown.unchanged if not all(one in known for one in identities)]
+        poll = _Shown(feed=feed, fetched=fetched, shown=shown, renamed=renamed, weekly=weekly)
+        try:
+            result = await self._db.write(lambda tx: self._keep(tx, poll, now))
+        except Exception:
+            log.exception("feed.item-failed", feed=feed.address)
+            result = await self._db.write(lambda tx: self._keep(tx, poll, now, apart=True))
+        if shown.entries and not result.baseline:
             self._publish()
         return result
 
-    async def _keep(self, tx: Tx, feed: Source, fetched: Fetched, shown: Feed, weekly: int, now: datetime) -> Polled:
-        """Everything of one poll in one transaction; the validators go in with it, so they can't run ahead."""
+    async def _keep(self, tx: Tx, poll: _Shown, now: datetime, *, apart: bool = False) -> Polled:
+        """Everything of one poll in one transaction; the validators go in with it, so they can't run ahead.
+
+        `apart`: one item made it fail before, so each is kept or undone by itself. Then the validators stay away, and
+        what failed is looked at again.
+        """
+        feed, fetched, shown = poll.feed, poll.fetched, poll.shown
         baseline = feed.baseline is None
         fresh = [found for found in shown.entries if await ingest.known(tx, feed, found) is None]
         flood = not baseline and len(fresh) > FLOOD and len(fresh) * 2 > len(shown.entries) + len(shown.unchanged)
         result = Polled(
             address=feed.address, unchanged=len(shown.unchanged), baseline=baseline, problems=shown.problems
         )
+        failed = []
         for found in reversed(shown.entries):  # oldest first, as feeds show the newest first
             if baseline:
                 await sources.mark_seen(tx, feed.id, found.identities, found.fingerprint, None, now)
                 result.seen += 1
                 continue
             due = _due(feed, found, now)
-            taken = await ingest.take(tx, feed, found, now=now, state="held" if flood else "published", due=due)
-            result.count(taken.outcome)
-        moved = decide(feed.address, fetched.permanent_url)
+            state: PieceState = "held" if flood else "published"
+            taken = await _take(tx, feed, found, now, state, due, apart=apart)
+            if taken is None:
+                failed.append(found.title)
+            else:
+                result.count(taken.outcome)
+        for identities in poll.renamed:
+            await ingest.renew(tx, feed, identities, now)
+        if failed:
+            names = ", ".join(f"“{title}”" for title in failed[:3])
+            result.problems += (f"{len(failed)} items could not be kept ({names}); the log says more",)
         await sources.polled(
             tx,
             feed.id,
-            etag=fetched.etag,
-            modified=fetched.last_modified,
-            body_hash=fetched.hash,
-            address=moved.url if moved.what == "move" and not await _taken(tx, moved.url) else None,
+            etag=None if failed else fetched.etag,
+            modified=None if failed else fetched.last_modified,
+            body_hash=None if failed else fetched.hash,
+            address=await _new_address(tx, feed, fetched),
             title=shown.title,
             next_check=next_check(
                 now,
-                weekly_entries=weekly,
+                weekly_entries=poll.weekly,
                 ttl=shown.ttl_minutes,
                 max_age=fetched.fresh_for,
                 retry_after=fetched.retry_after,
                 seed=feed.address,
             ),
             baseline=baseline,
-            held=result.held,
             now=now,
         )
         return result
@@ -212,7 +258,11 @@ class Poller:
             retry_after=fetched.retry_after,
             seed=feed.address,
         )
-        await self._db.write(lambda tx: sources.unchanged(tx, feed.id, at, now))
+
+        async def work(tx: Tx) -> None:
+            await sources.unchanged(tx, feed.id, await _new_address(tx, feed, fetched), at, now)
+
+        await self._db.write(work)
 
     async def _note_failure(self, feed: Source, error: SourceError) -> None:
         """The feed keeps all it has; it is asked later, or (410) not any more."""
@@ -224,12 +274,32 @@ class Poller:
         await self._db.write(lambda tx: sources.failed(tx, feed.id, error.code, str(error), None if stop else at, now))
 
 
+async def _take(
+    tx: Tx, feed: Source, found: Found, now: datetime, state: PieceState, due: datetime, *, apart: bool
+) -> ingest.Taken | None:
+    """Keep one item; `apart`: in a savepoint, and None if that fails."""
+    if not apart:
+        return await ingest.take(tx, feed, found, now=now, state=state, due=due)
+    await tx.run("savepoint item")
+    try:
+        taken = await ingest.take(tx, feed, found, now=now, state=state, due=due)
+    except Exception:
+        log.exception("feed.item-failed", feed=feed.address, title=found.title)
+        await tx.run("rollback to item")
+        taken = None
+    await tx.run("release item")
+    return taken
+
+
 def _due(feed: Source, found: Found, now: datetime) -> datetime:
-    """When an item would have been posted had we been here: after a downtime it is late from its first moment."""
+    """When an item would have been posted had all gone well: what came while we or the feed were away is late.
+
+    A feed that is looked at once a day as planned brings nothing late, whatever the dates of its items.
+    """
     if feed.checked is None:
         return now
-    appeared = max(found.published or feed.checked, feed.checked)
-    return min(now, appeared)
+    planned = feed.checked if feed.failures else max(feed.checked, feed.next_check or feed.checked)
+    return min(now, max(found.published or planned, planned))
 
 
 def _newest(entries: Sequence[Found], last: int) -> list[Found]:
@@ -239,5 +309,9 @@ def _newest(entries: Sequence[Found], last: int) -> list[Found]:
     return list(reversed(entries[:last]))
 
 
-async def _taken(tx: Tx, address: str | None) -> bool:
-    return address is None or await sources.source_at(tx, address) is not None
+async def _new_address(tx: Tx, feed: Source, fetched: Fetched) -> str | None:
+    """Where a feed moved to for good; None if it did not, or if we have a feed there already."""
+    moved = decide(feed.address, fetched.permanent_url)
+    if moved.url is None or await sources.source_at(tx, moved.url) is not None:
+        return None
+    return moved.url

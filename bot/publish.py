@@ -116,10 +116,7 @@ class Publisher:
 
     async def _postpone_lane(self, tx: Tx, place: Place) -> None:
         """Look at the place again in a minute, whatever is due there."""
-        later = self._clock() + timedelta(minutes=1)
-        await tx.run(
-            "update place set lease_until=0, owner=null, due_at=? where id=?", int(later.timestamp() * SECOND), place.id
-        )
+        await places.postpone_lane(tx, place.id, self._clock() + timedelta(minutes=1))
 
     async def _advance(self, chat: Chat, place: Place, posting: Posting) -> bool:
         """Bring one posting as far as it goes now; false if the place itself must rest."""
@@ -366,8 +363,8 @@ class Publisher:
 
     async def _withdrawn(self, tx: Tx, posting: Posting, wanted: Wanted, now: datetime) -> None:
         """Our message was deleted by somebody else: this place shows nothing of it until told otherwise."""
-        rows = await tx.read("select id from leaf where posting_id=? and name=?", posting.id, wanted.name)
-        await postings.withdraw_here(tx, [row["id"] for row in rows], "removed in the chat", now)
+        leaf = await postings.leaf_ids(tx, posting.id, wanted.name)
+        await postings.withdraw_here(tx, leaf, "removed in the chat", now)
 
     async def _pause(self, tx: Tx, place: Place, posting: Posting, wanted: Wanted, reason: str) -> None:
         await postings.refused(tx, posting.id, wanted.name)

@@ -55,6 +55,13 @@ class Settings(BaseSettings):
         default="info", description="The least important log lines to show: debug, info, warning or error."
     )
 
+    @field_validator("database", mode="before")
+    @classmethod
+    def _file(cls, value: Any) -> Any:
+        if isinstance(value, str) and "://" in value:
+            raise ValueError("only SQLite is there yet: give the path of a file, such as data/rondan.db")
+        return Path(value).expanduser()
+
     @field_validator("stances", mode="before")
     @classmethod
     def _scale(cls, value: Any) -> Any:
@@ -72,7 +79,7 @@ class Settings(BaseSettings):
 
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise ValueError("no such time zone; use an IANA name such as Asia/Tokyo or Europe/Berlin") from error
         return value
 
@@ -114,7 +121,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".e
     """Read the settings; the environment wins over `.env`. ConfigError names every problem and its mend."""
     given = dict(os.environ if environment is None else environment)
     values: dict[str, tuple[str, str]] = {}
-    for name, value in dotenv_values(env_file).items() if env_file.is_file() else ():
+    for name, value in _in_file(env_file).items():
         values[name.upper()] = (value or "", f"{env_file}")
     for name, value in given.items():
         if name.upper().startswith(PREFIX):
@@ -141,14 +148,32 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".e
             shown = "…" if "TOKEN" in name or "SECRET" in name else value
             reason = one["msg"].removeprefix("Value error, ")
             problems.append(f"{name}={shown} (in {where}): {reason}")
-    if settings and settings.web_address and not is_loopback(settings.web_address[0]) and settings.web_token is None:
+    if _open_to_all(fields):
         problems.append(
-            f"RONDAN_WEB={settings.web} can be reached from other machines: set RONDAN_WEB_TOKEN to a long secret, "
+            f"RONDAN_WEB={fields['web']} can be reached from other machines: set RONDAN_WEB_TOKEN to a long secret, "
             "or use 127.0.0.1"
         )
     if problems or settings is None:
         raise ConfigError(*problems)
     return settings
+
+
+def _in_file(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(path) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ConfigError(f"can't read {path}: {reason}") from error
+
+
+def _open_to_all(fields: Mapping[str, str]) -> bool:
+    """Whether the page would be reachable from other machines without a secret; asked of bad settings too."""
+    if fields.get("web", "off") == "off" or fields.get("web_token"):
+        return False
+    try:
+        return not is_loopback(split_address(fields["web"])[0])
+    except ValueError:
+        return False  # reported already
 
 
 class _Given(Settings):

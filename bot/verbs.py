@@ -5,6 +5,7 @@ A verb takes JSON-ready arguments and gives a JSON-ready result, so that both wa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -71,20 +72,19 @@ async def import_(house: House, args: Args, progress: owner.Progress) -> list[di
     for number, (path, found) in enumerate(read, 1):
         if number % 20 == 0:
             progress(f"{number} of {len(read)} files")
-        for one in await folders.take(house, [found]):
-            result.append(
-                {
-                    "piece": one.piece,
-                    "title": one.title,
-                    "state": one.state,
-                    "new": one.outcome in ("new", "held"),
-                    "outcome": one.outcome,
-                    "path": str(path),
-                }
-            )
-    for error in errors:
-        result.append({"piece": None, "title": None, "state": "error", "new": False, "error": str(error)})
-    return result
+        result += [
+            {
+                "piece": one.piece,
+                "title": one.title,
+                "state": one.state,
+                "new": one.outcome in ("new", "held"),
+                "outcome": one.outcome,
+                "path": str(path),
+            }
+            for one in await folders.take(house, [found])
+        ]
+    unread = {"piece": None, "title": None, "state": "error", "new": False}
+    return result + [{**unread, "error": str(error)} for error in errors]
 
 
 @verb("outline")
@@ -177,6 +177,7 @@ def split_place(address: str) -> tuple[str, str]:
 
 
 PLATFORMS = ("web", "console")
+AUDIENCES = ("place", "community", "publication")
 
 
 @verb("place add")
@@ -199,6 +200,7 @@ async def place_add(house: House, args: Args, progress: owner.Progress) -> dict[
         cap=args.get("cap"),
     )
     check_place(place)
+    check_audience(args.get("audience"))
     added = await places.add_place(house.db, place, args.get("audience") or "place", house.clock())
     await house.furnish()
     return place_json(added)
@@ -230,7 +232,7 @@ def check_place(place: Place) -> None:
         raise Refusal(f"language {place.language!r}: choose one of {', '.join(LANGUAGES)}")
     try:
         ZoneInfo(place.zone)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise Refusal(f"time zone {place.zone!r} is unknown: use an IANA name such as Asia/Tokyo") from error
     for clock in place.quiet or ():
         try:
@@ -240,6 +242,12 @@ def check_place(place: Place) -> None:
     if place.cap is not None and place.cap < 0:
         raise Refusal("the daily cap can't be less than 0")
     parse_filter(place.filter)
+
+
+def check_audience(audience: str | None) -> None:
+    """Refusal for a word that names no audience."""
+    if audience and audience not in AUDIENCES:
+        raise Refusal(f"audience {audience!r}: choose one of {', '.join(AUDIENCES)}")
 
 
 @verb("place set")
@@ -259,6 +267,7 @@ async def place_set(house: House, args: Args, progress: owner.Progress) -> dict[
         changes["paused"] = args["paused"] or None
     if not changes:
         raise Refusal("nothing to change: give an option such as --filter or --quiet")
+    check_audience(args.get("audience"))
     current = await places.place_at(house.db, *address)
     if current is None:
         raise Refusal(f"{args['address']} is no place: `rondan place list` shows what there is")
@@ -306,8 +315,10 @@ def place_json(place: Place) -> dict[str, Any]:
 async def feed_add(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
     """Add a feed by its address or by a page's, and take its first look."""
     address, title = args["address"], ""
-    if "://" not in address:
+    if not address.lower().startswith(("http://", "https://")):
         raise Refusal(f"{address!r} is no address: it must begin with http:// or https://")
+    limited = [await _place_id(house, one) for one in args.get("places") or ()]
+    mode = text_mode(args.get("text"))
     try:
         found = await discover(house.fetcher, house.pool, address)
         if found:
@@ -316,8 +327,6 @@ async def feed_add(house: House, args: Args, progress: owner.Progress) -> dict[s
                 progress(f"found the feed {address}")
     except SourceError as error:
         progress(f"can't read it yet: {error}")
-    limited = [await _place_id(house, one) for one in args.get("places") or ()]
-    mode = text_mode(args.get("text"))
 
     async def work(tx: Tx) -> sources.Source:
         return await sources.add_source(
@@ -382,15 +391,16 @@ def _stamp(at: Any) -> str | None:
 async def feed_check(house: House, args: Args, progress: owner.Progress) -> list[dict[str, Any]]:
     """Poll one feed or all now."""
     feeds = await sources.sources(house.db, "feed") if args.get("all") else [await _feed(house, args["address"])]
-    result = []
-    for feed in feeds:
+
+    async def check(feed: sources.Source) -> dict[str, Any]:
         polled = await house.poller.poll(feed)
         entry = polled.to_json()
         if polled.not_modified:
             entry["unchanged"] = await sources.shown_before(house.db, feed.id)
-        result.append({**entry, "text": polled.sentence()})
         progress(polled.sentence())
-    return result
+        return {**entry, "text": polled.sentence()}
+
+    return await asyncio.gather(*(check(feed) for feed in feeds))  # the fetcher bounds how many at once
 
 
 @verb("feed set")
@@ -426,7 +436,7 @@ async def feed_release(house: House, args: Args, progress: owner.Progress) -> di
 
 @verb("backfill")
 async def backfill(house: House, args: Args, progress: owner.Progress) -> list[dict[str, Any]]:
-    """Post the newest items of feeds that were only seen so far, or the newest pieces at a place that was added later."""
+    """Post the newest items of feeds that were only seen so far, or the newest pieces at a place added later."""
     if args.get("place"):
         place = await _place_id(house, args["place"])
         placed = []
@@ -487,7 +497,8 @@ async def opml_export(house: House, args: Args, progress: owner.Progress) -> str
 async def status(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
     """Feeds, places, lanes, counts and the last errors."""
     rows = await house.db.read(
-        """select (select count(*) from piece) as pieces, (select count(*) from comment where state <> 'erased') as comments,
+        """select (select count(*) from piece) as pieces,
+             (select count(*) from comment where state <> 'erased') as comments,
              (select count(*) from reaction where present=1) as reactions, (select count(*) from heard) as journal,
              (select count(*) from parked) as parked"""
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from bot import ingest
 from core import manners
 from core.errors import Refusal
-from core.pieces import Piece
+from core.pieces import Piece, PieceState
 from core.text import fold
 from storage import pieces, places, postings, sources
 
@@ -55,8 +55,11 @@ async def _piece(house: House, asked: str) -> Piece | None:
     if "://" in asked:
         key = ingest.link_key(asked)
         return None if key is None else await pieces.piece_by_link(house.db, key)
-    hits = await pieces.find_by_words(house.db, asked)
-    return await pieces.piece(house.db, hits[0][0]) if len(hits) == 1 else None
+    hits = await pieces.find_by_words(house.db, asked, states=get_args(PieceState))
+    if len(hits) > 1:
+        several = "\n".join(f"#{number} {title}" for number, title in hits[:10])
+        raise Refusal(f"several pieces fit {asked!r}; ask by number:\n{several}")
+    return await pieces.piece(house.db, hits[0][0]) if hits else None
 
 
 async def _of_piece(house: House, piece: Piece) -> Why:
@@ -80,6 +83,8 @@ async def _of_piece(house: House, piece: Piece) -> Why:
             state, because = piece.state, f"the piece is {piece.state}"
         else:
             state, because = "not posted", "the place was added after the piece came in; `rondan backfill` posts it"
+        if verdict.ok and place.platform not in house.chats:
+            because += f"; {place.platform} is off in these settings"
         if place.paused:
             because += f"; the place is paused: {place.paused}"
         entry = {"place": place.address, "verdict": state, "because": because, "filter": verdict.because}
@@ -114,13 +119,13 @@ async def _posted(house: House, posting: postings.Posting, piece: Piece, place: 
 def _of_source(source: sources.Source) -> Why:
     story = Why(f"{source.address}: {source.kind}, {source.title or 'no title yet'}")
     if source.paused:
-        story.lines.append(f"paused: {source.error or source.paused}")
-    if source.error:
+        story.lines.append(f"paused: {source.paused}")
+    if source.error and source.error != source.paused:
         story.lines.append(f"last error ({source.failures} in a row): {source.error}")
     if source.baseline:
         story.lines.append(f"first look on {source.baseline:%Y-%m-%d %H:%M} UTC: what it showed then was not posted")
     if source.held:
-        story.lines.append(f"{source.held} items of a flood are held; `rondan feed release` posts them")
+        story.lines.append(f"{source.held} of its pieces are held for a moderator; `rondan feed release` posts them")
     if source.next_check:
         story.lines.append(f"next look: {source.next_check:%Y-%m-%d %H:%M} UTC")
     return story
@@ -137,9 +142,14 @@ async def _of_address(house: House, asked: str) -> Why:
     if not rows:
         story = Why(f"{asked}: never seen")
         for source in await sources.sources(house.db, "feed"):
-            if source.error:
+            if source.paused:
+                story.lines.append(f"feed {source.address} is paused: {source.paused}")
+            elif source.error:
                 story.lines.append(f"feed {source.address} has an error: {source.error}")
         return story
+    for row in rows:  # a piece that is known by this guid, or by an address that it no longer has
+        if row["piece_id"] is not None and (piece := await pieces.piece(house.db, row["piece_id"])) is not None:
+            return await _of_piece(house, piece)
     story = Why(f"{asked}: seen before, not posted")
     for row in rows:
         story.lines.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from commands.registry import Press, Tools, command, form, press
@@ -16,8 +16,7 @@ from core.message import Field, Form, Message, Reply
 from core.pieces import Piece
 from core.speech import say
 from core.text import fold
-from core.times import moment
-from storage import pieces, postings
+from storage import pieces, places, postings, reactions
 from storage.audience import Audience
 
 
@@ -74,10 +73,8 @@ def audience_of(caller: Caller, place: int | None) -> Audience:
 
 async def caller_place(tools: Tools, caller: Caller) -> int | None:
     """The place that somebody asks from, if it is one."""
-    rows = await tools.db.read(
-        "select id from place where platform=? and channel=?", caller.platform, caller.channel or ""
-    )
-    return rows[0]["id"] if rows else None
+    place = await places.place_at(tools.db, caller.platform, caller.channel or "")
+    return None if place is None else place.id
 
 
 # --- buttons ---
@@ -152,16 +149,10 @@ async def stance(tools: Tools, caller: Caller, pressed: Press) -> Reply:
     if chosen is None:
         raise Refusal(say(caller.language, "refused.stale"))
     anchor = await _card_anchor(tools, caller, pressed)
-    rows = await tools.db.read(
-        """select e.name, r.at from reaction r join emoji e on e.id=r.emoji_id join person p on p.id=r.person_id
-           join anchor a on a.id=r.anchor_id
-           where r.piece_id=? and p.platform=? and p.account=? and a.anchor=? and r.present=1 and r.source='button'""",
-        pressed.piece.number, caller.platform, caller.person.id, anchor,
-    )  # fmt: skip
-    pressed_before = {row["name"] for row in rows}
+    pressed_before = await reactions.pressed(tools.db, pressed.piece.number, anchor, caller.platform, caller.person.id)
     now = tools.clock()
-    for row in rows:  # a button press replaces the one before
-        await tools.ears.keep(_button(caller, anchor, row["name"], False, max(now, moment(row["at"] + 1))))
+    for emoji, at in pressed_before.items():  # a button press replaces the one before
+        await tools.ears.keep(_button(caller, anchor, emoji, False, max(now, at + timedelta(microseconds=1))))
     taken_back = chosen.emoji[0] in pressed_before
     if not taken_back:
         await tools.ears.keep(_button(caller, anchor, chosen.emoji[0], True, now))

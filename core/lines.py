@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from core.document import Block, Break, Cited, Heading, Item, List, Paragraph, Span, Spans, words_of
 
@@ -24,18 +24,18 @@ _POLITE = re.compile(
 )
 _OWN = re.compile(
     r"(?<!公)(私|僕|俺|わたし|ぼく|小生|筆者)(?=[はがもをにのとだ、って]|たち|達|自身|から|なら|か)|個人的に|と思う|思った|思える|気がする|気がした|感じる"
-    r"|\b(I|I'm|I’m|I've|I’ve|I'd|I’d|I'll|I’ll|my|me|myself|mine)\b"
+    r"|\b(I|I'm|I’m|I've|I’ve|I'd|I’d|I'll|I’ll|[Mm]y|[Mm]e|[Mm]yself|[Mm]ine)\b"
 )
 _PLAIN = re.compile(
     r"(だ|である|だった|だろう|かも|かもしれない|らしい|ようだ|みたいだ|わけだ|はずだ|のだ|ない|なかった|たい|しい"
-    r"|[ぁ-ん一-龠][うくぐすつぬぶむる]|[いっんし]た|[いえきけげせてねべめれ]た|んだ|よね?|かな|よな|なあ|だね|ですね)$"
+    r"|[ぁ-ん一-龠][うくぐすつぬぶむる]|[いっんし]た|[いえきけげせてねべめれ]た|んだ|つもり|べき|よね?|かな|よな|なあ|だね|ですね)$"
 )
 _TOPIC_NOUN = re.compile(r"[一-龠ァ-ヶーA-Za-z」]は[一-龠ァ-ヶー]{1,5}$")  # 「王は孤独」: a judgement without a verb
 _ADDRESS = re.compile(r"^<?(https?://[^\s<>\"]+)>?$")
 _NOTE = re.compile(r"^([※＊]|\*\s|注[:：\d）)]|Note:|NB:)")
 _MARKER = re.compile(
-    r"[ \t　]*(?:(?P<number>\d{1,3}|[０-９]{1,3})(?P<stop>[.．)）、](?!\d)|\.(?=\s))|(?P<closed>[(（](?:\d{1,3}|[０-９]{1,3})[)）])"
-    r"|(?P<circled>[①-⑳])|(?P<dot>[・•●◦‣⁃])(?=.)|(?P<dash>[-*+–])(?=[ \t　]))[ \t　]*"
+    r"[ \t　]*(?:(?:\d{1,3}|[０-９]{1,3})(?:[.．)）、](?!\d)|\.(?=\s))|[(（](?:\d{1,3}|[０-９]{1,3})[)）]"
+    r"|[①-⑳]|[・•●◦‣⁃](?=.)|[-*+–](?=[ \t　]))[ \t　]*"
 )
 
 HEADLINE = 100  # columns; a kanji takes two
@@ -110,13 +110,23 @@ def remarkable(text: str) -> bool:
 
 def headline(text: str) -> bool:
     """Whether a bare line could be the title of an article: long enough, no sentence, nobody speaking."""
-    return bare(text) and width(text) >= 24 and text[-1] not in "：:" and not remarkable(text)
+    return bare(text) and width(text) >= 30 and text[-1] not in "：:" and not remarkable(text)
 
 
 def address(text: str) -> str | None:
     """The web address if the line is nothing else."""
     found = _ADDRESS.match(text.strip()) if "://" in text[:12] and len(text) < 2100 else None
     return found[1] if found else None
+
+
+def pairs(text: str) -> set[str]:
+    """Its pairs of neighbouring characters."""
+    return {text[i : i + 2] for i in range(len(text) - 1)}
+
+
+def likeness(one: set[str], two: set[str]) -> float:
+    """Share of common pairs (Jaccard index); two empty texts are not alike."""
+    return len(one & two) / len(one | two) if one and two else 0.0
 
 
 # --- spans ---
@@ -163,6 +173,16 @@ def rows(run: Spans) -> list[Spans]:
     return [words for line in lines if (words := trimmed(line))]
 
 
+def broken(lines: Sequence[Spans]) -> Spans:
+    """Lines as one run, a line break after each but the last."""
+    out: list[Span] = []
+    for line in lines:
+        if out:
+            out[-1] = replace(out[-1], text=out[-1].text + "\n")
+        out += line
+    return tuple(out)
+
+
 # --- lists and addresses that were typed by hand ---
 
 
@@ -195,7 +215,21 @@ def tidy(blocks: Iterable[Block]) -> tuple[Block, ...]:
 
     A single numbered line is a heading or a sentence, not a list: `1. …` over paragraphs stays a paragraph.
     """
-    return tuple(_with_addresses(_with_lists(list(blocks))))
+    return tuple(_with_addresses(_with_lists([part for block in blocks for part in _unmixed(block)])))
+
+
+def _unmixed(block: Block) -> list[Block]:
+    """A paragraph of several lines, two or more of them list items in a row, as its texts and its items."""
+    if not isinstance(block, Paragraph) or not any("\n" in span.text for span in block.spans):
+        return [block]
+    lines = rows(block.spans)
+    marks = [marker(words_of(line)) is not None for line in lines]
+    if all(marks) or not any(one and two for one, two in pairwise(marks)):
+        return [block]
+    out: list[Block] = []
+    for _, group in groupby(zip(marks, lines, strict=True), key=lambda one: one[0]):
+        out.append(Paragraph(spans=broken([line for _, line in group])))
+    return out
 
 
 def _typed(block: Block) -> list[tuple[str, Spans]] | None:

@@ -8,16 +8,17 @@ One rule for HTML, Markdown and plain text; pure, and the same every time.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from dataclasses import dataclass, field
 
 from core.document import Block, Break, Cited, Document, Paragraph, plain_all, spans, words_of
-from core.lines import ended, headline, narrow, several
+from core.keys import carry_keys as carry_keys
+from core.keys import keyed
+from core.lines import headline, likeness, narrow, pairs, several
 from core.pieces import Outline, Part, Section, Voice
-from core.seams import House, Role, Unit, house_of, promoted, roles_of, units_of, without_meta
+from core.seams import Role, opens, roles_of
 from core.text import fold, language_of
+from core.units import House, Unit, house_of, promoted, units_of, without_meta
 from core.voices import (
     concludes,
     framed,
@@ -31,8 +32,7 @@ from core.voices import (
 )
 
 _SAMPLE = 20_000  # characters that the language is judged by
-_LIKE = 0.5  # share of common character pairs above which two sections are the same one, edited
-_COMPARED = 300  # sections a side that are compared by likeness; beyond, only headings match
+_AREAS = 12  # comment areas and the like that are looked at, from the end
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def outline(document: Document, *, title: str | None = None, default_language: s
         for draft, voices_here in zip(drafts, voices, strict=True)
     ]
     cited = dict.fromkeys(one for draft in drafts for one in (*draft.cards, *draft.cited))
-    return _keyed(
+    return keyed(
         Outline(
             title=title,
             language=language_of(body or title or "", default_language),
@@ -133,7 +133,7 @@ def _titles(units: Sequence[Unit]) -> bool:
         return first.kind == "head"
     if first.kind == "head":
         levels = [unit.level for unit in rest if unit.kind == "head"]
-        return first.level not in levels or rest[0].kind not in ("text", "rest")
+        return first.level not in levels or rest[0].kind not in ("text", "rest") or opens(rest)
     if first.kind == "line":
         return True
     plain_sentence = first.kind == "text" and narrow(first.text, 80) and not several(first.text)
@@ -146,17 +146,16 @@ def _same(text: str, other: str) -> bool:
 
 def _alike(text: str, other: str) -> bool:
     one, two = "".join(fold(text).split()), "".join(fold(other).split())
-    return (len(two) > 5 and two in one) or (len(one) > 5 and one in two) or _likeness(_pairs(one), _pairs(two)) > 0.6
+    return (len(two) > 5 and two in one) or (len(one) > 5 and one in two) or likeness(pairs(one), pairs(two)) > 0.6
 
 
 def _without_areas(units: list[Unit]) -> list[Unit]:
-    """Units up to the comment area, without the page's buttons at the end."""
-    for at, unit in enumerate(units):
-        if unit.kind in ("head", "line", "text") and len(unit.text) <= 80:
-            tail = units[at + 1 :] if is_area(unit.text, [], headed=False) else None
-            if tail is not None and _cuts(unit, units[:at], [one for one in tail if one.kind != "break"]):
-                units = units[:at]
-                break
+    """Units up to the comment area, without the page's buttons at the end. Areas are taken off from the last one up."""
+    areas = [at for at, one in enumerate(units) if one.kind != "rest" and is_area(one.text, [], headed=False)]
+    for at in reversed(areas[-_AREAS:]):
+        tail = [one for one in units[at + 1 :] if one.kind != "break"]
+        if _cuts(units[at], units[:at], tail):
+            units = units[:at]
     end = len(units)
     while end and (units[end - 1].kind == "break" or is_furniture(units[end - 1].text)):
         end -= 1
@@ -255,12 +254,14 @@ def _voices(drafts: Sequence[_Draft]) -> list[list[Voice]]:
     offered: str | None = None  # what the part before, a summary itself, offered to go on with
     for at, draft in enumerate(drafts):
         evidence = _evidence(draft)
-        _cite(draft, evidence, first=at == 0)
+        goes_on = offered is not None and evidence.reporting > 0 and _takes_up(draft, offered, evidence)
+        if not goes_on:
+            _cite(draft, evidence, first=at == 0)
         summary = (
             evidence.summary
             or (bool(draft.cards) and evidence.likely)
             or (evidence.named and evidence.reporting > 0)
-            or (offered is not None and evidence.reporting > 0 and _takes_up(draft, offered, evidence))
+            or goes_on
         )
         out.append(_section_voices(draft, summary, last=at == len(drafts) - 1))
         offers = [plain_all(section.blocks) for section in draft.sections if section.offer]
@@ -270,8 +271,8 @@ def _voices(drafts: Sequence[_Draft]) -> list[list[Voice]]:
 
 def _takes_up(draft: _Draft, offer: str, evidence: _Evidence) -> bool:
     """Whether a part gives what was offered: it says the name, or simply goes on reporting."""
-    name = _pairs(fold(offered_name(offer) or ""))
-    said = _pairs(fold(" ".join([*(words_of(one.spans) for one in draft.remarks), draft.sections[0].heading or ""])))
+    name = pairs(fold(offered_name(offer) or ""))
+    said = pairs(fold(" ".join([*(words_of(one.spans) for one in draft.remarks), draft.sections[0].heading or ""])))
     return evidence.likely or (len(name) > 0 and len(name & said) * 2 >= len(name))
 
 
@@ -322,109 +323,3 @@ def next_section(whole: Outline, key: str) -> Section | None:
     if not any(section.key == key for section in rest):
         return None
     return next((section for section in rest if section.voice != "offer"), None)
-
-
-# --- keys ---
-
-
-def _key(section: Section, occurrence: int) -> str:
-    """8 hex digits that depend on what the section is called and how many before it are called so."""
-    name = section.voice if section.heading is None else fold(section.heading)
-    kind = "" if section.heading is None else "#"
-    return blake2b(f"{kind}{name}\n{occurrence}".encode("utf-8", "replace"), digest_size=4).hexdigest()
-
-
-def _rekeyed(whole: Outline, known: dict[int, str]) -> Outline:
-    """The outline with a key for every section: the known one by position, or a new one that nobody has."""
-    taken = set(known.values())
-    seen: Counter[tuple[bool, str]] = Counter()
-    position = 0
-    parts: list[Part] = []
-    for part in whole.parts:
-        sections: list[Section] = []
-        for section in part.sections:
-            name = (section.heading is None, section.voice if section.heading is None else fold(section.heading))
-            key = known.get(position)
-            while key is None or (position not in known and key in taken):
-                key = _key(section, seen[name])
-                seen[name] += 1
-            taken.add(key)
-            sections.append(replace(section, key=key))
-            position += 1
-        parts.append(replace(part, sections=tuple(sections)))
-    return replace(whole, parts=tuple(parts))
-
-
-def _keyed(whole: Outline) -> Outline:
-    return _rekeyed(whole, {})
-
-
-def carry_keys(old: Outline, new: Outline) -> Outline:
-    """The new outline with the keys of the old one's sections wherever a section is still the same.
-
-    The same folded heading first (the likeliest text where several have it), then likeness of the text; an old key is
-    given once. Other sections get keys of their own, different from all old ones.
-    """
-    olds, news = list(old.sections()), list(new.sections())
-    known: dict[int, str] = {}
-    used: set[int] = set()
-    for mine, other in _by_heading(news, olds):
-        known[mine] = olds[other].key
-        used.add(other)
-    left = [i for i in range(len(news)) if i not in known][:_COMPARED]
-    free = [i for i in range(len(olds)) if i not in used][:_COMPARED]
-    for mine, other in _matched(left, free, news, olds, _LIKE):
-        known[mine] = olds[other].key
-    return _rekeyed(new, known)
-
-
-def _by_heading(news: Sequence[Section], olds: Sequence[Section]) -> list[tuple[int, int]]:
-    """Pairs (new, old) of sections with one heading."""
-    groups: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for side, sections in enumerate((news, olds)):
-        for at, section in enumerate(sections):
-            if section.heading is not None:
-                groups[fold(section.heading)][side].append(at)
-    out: list[tuple[int, int]] = []
-    for mine, others in groups.values():
-        if len(mine) == 1 or len(others) == 1 or len(mine) > _COMPARED or len(others) > _COMPARED:
-            simple = len(mine) == len(others) or len(mine) > _COMPARED or len(others) > _COMPARED
-            out += zip(mine, others, strict=False) if simple else _matched(mine, others, news, olds, -1)
-        else:
-            out += _matched(mine, others, news, olds, -1)
-    return out
-
-
-def _matched(
-    mine: Sequence[int], others: Sequence[int], news: Sequence[Section], olds: Sequence[Section], least: float
-) -> list[tuple[int, int]]:
-    """The likeliest pairs first, each section once; of equally like ones those in order."""
-    left = {i: _pairs(_words(news[i])) for i in mine}
-    right = {i: _pairs(_words(olds[i])) for i in others}
-    ranked = sorted(
-        (-like, abs(i - j), i, j)
-        for i in mine
-        for j in others
-        if (like := _likeness(left[i], right[j])) > least and (news[i].voice == "offer") == (olds[j].voice == "offer")
-    )
-    out: list[tuple[int, int]] = []
-    done: tuple[set[int], set[int]] = (set(), set())
-    for _, _, i, j in ranked:
-        if i not in done[0] and j not in done[1]:
-            out.append((i, j))
-            done[0].add(i)
-            done[1].add(j)
-    return out
-
-
-def _words(section: Section) -> str:
-    return fold(f"{section.heading or ''} {plain_all(section.blocks)}"[:_SAMPLE])
-
-
-def _pairs(text: str) -> set[str]:
-    return {text[i : i + 2] for i in range(len(text) - 1)}
-
-
-def _likeness(one: set[str], two: set[str]) -> float:
-    """Jaccard index; two empty texts are not alike."""
-    return len(one & two) / len(one | two) if one and two else 0.0

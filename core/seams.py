@@ -1,224 +1,25 @@
 """Where a piece begins anew: which lines are headings, which are the author's remarks, and which are the body.
 
-A document is read as a row of *units*. A *seam* is what stands between the end of one stretch of body and the start
-of the next: remarks, cards, breaks, and at last a heading. The whole difficulty is in seams, since in plain text and
-in many blogs neither headings nor remarks are marked; the lines around decide.
+A *seam* is what stands between the end of one stretch of body and the start of the next: remarks, cards, breaks, and
+at last a heading. The whole difficulty is in seams, since in plain text and in many blogs neither headings nor remarks
+are marked; the lines around decide.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from statistics import median
+from dataclasses import dataclass
 from typing import Literal
 
-from core.document import Block, Break, Cited, Heading, Paragraph, Spans, plain, words_of
-from core.lines import (
-    bare,
-    cut,
-    ended,
-    headline,
-    label,
-    narrow,
-    personal,
-    polite,
-    remarkable,
-    rows,
-    strong,
-    trimmed,
-    width,
-)
-from core.text import language_of
-from core.voices import is_offer
+from core.lines import headline, narrow, personal, polite, remarkable, several, width
+from core.units import House, Kind, Unit, house_of, series
 
-Kind = Literal["break", "cited", "head", "line", "text", "rest", "offer"]
 Role = Literal["break", "cited", "remark", "head", "body", "offer"]
 
-BOLD, TYPED = 7, 8  # levels of headings that are only bold paragraphs, or only labels typed before a text
-_DT = 6  # the level that the HTML reader gives to a dt
 _SMALL = 360  # columns; a longer paragraph is never a remark
-_INLINE = re.compile(r"^([^：:。、,.!?！？\n「」]{1,30})[：:][ \t　]*(?=\S)")
-_META = re.compile(
-    r"^\W*((published|posted|updated|written)( on| by)?\b.{0,60}|by [A-Z][\w.]+( [A-Z][\w.]+){0,3}"
-    r"|(投稿日|公開日|更新日|著者|筆者|執筆|文|テーマ|カテゴリー?|タグ)[：:].{0,40}|\d{4}[年/.-]\d{1,2}[月/.-]\d{1,2}日?[\d:\s（）()月火水木金土日時分]*"
-    r"|([A-Z][a-z]+\.? \d{1,2}|\d{1,2} [A-Z][a-z]+),? \d{4})\W*$"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """A block by its looks. `level` is a heading's own: 1–6 as marked, then `BOLD` and `TYPED`."""
-
-    kind: Kind
-    block: Block
-    text: str = ""
-    level: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """The ways of one text: which headings it marks (`levels`), its register, its usual paragraph in columns."""
-
-    levels: tuple[int, ...]
-    flat: bool  # one level only, or none: structure decides
-    polite: bool
-    usual: float
-
-    @property
-    def marked(self) -> bool:
-        return bool(self.levels)
-
-
-# --- units ---
-
-
-def units_of(blocks: Sequence[Block]) -> list[Unit]:
-    """Blocks as units; labels before a text are set apart, empty paragraphs left out, breaks in a row joined."""
-    out: list[Unit] = []
-    for block in blocks:
-        for unit in _units(block):
-            if unit.kind != "break" or (out and out[-1].kind != "break"):
-                out.append(unit)
-    return _labelled(out)
-
-
-def _units(block: Block) -> list[Unit]:
-    match block:
-        case Break():
-            return [Unit(kind="break", block=block)]
-        case Cited():
-            return [Unit(kind="cited", block=block, text=block.title)]
-        case Heading():
-            text = words_of(block.spans).strip()
-            return [Unit(kind="head", block=block, text=text, level=block.level)] if text else []
-        case Paragraph():
-            return _paragraph(block)
-        case _:
-            return [Unit(kind="rest", block=block, text=plain(block))]
-
-
-def _paragraph(block: Paragraph) -> list[Unit]:
-    text = words_of(block.spans).strip()
-    if not text:
-        return []
-    lines = rows(block.spans) if "\n" in text else []
-    if len(lines) > 1 and strong(lines[0]) and label(words_of(lines[0])) and not strong(block.spans):
-        rest = Paragraph(spans=cut(block.spans, words_of(block.spans).index("\n") + 1))
-        return [_head(lines[0], BOLD), *_paragraph(rest)]
-    if bare(text):
-        return [_head(trimmed(block.spans), BOLD) if strong(block.spans) else Unit(kind="line", block=block, text=text)]
-    return [Unit(kind="offer" if is_offer(text) else "text", block=block, text=text)]
-
-
-def _head(run: Spans, level: int) -> Unit:
-    return Unit(kind="head", block=Paragraph(spans=run), text=words_of(run).strip(), level=level)
-
-
-def _labelled(units: list[Unit]) -> list[Unit]:
-    """Units in which `label：text`, or a label on the first line of a paragraph, became a heading where it repeats."""
-    cuts = [_label_cut(unit) for unit in units]
-    out: list[Unit] = []
-    at = 0
-    while at < len(units):
-        end = at
-        while end < len(units) and cuts[end]:
-            end += 1
-        names = [units[i].text[: cuts[i]].strip("：: \n") for i in range(at, end)]
-        if len(names) > 1 and len(set(names)) == len(names):  # the same name twice is a dialogue
-            for unit, name in zip(units[at:end], names, strict=True):
-                out += _apart(unit, name)
-        else:
-            out += units[at : max(end, at + 1)]
-        at = max(end, at + 1)
-    return out
-
-
-def _label_cut(unit: Unit) -> int:
-    """Length of the label that a paragraph begins with, its colon included; 0 for none."""
-    if unit.kind not in ("text", "line") or not isinstance(unit.block, Paragraph):
-        return 0
-    first, newline, rest = unit.text.partition("\n")
-    if newline and label(first) and ended(rest):
-        return len(first)
-    found = _INLINE.match(unit.text)
-    if found is None or not label(found[1]) or len(unit.text) - found.end() < 8:
-        return 0
-    return found.end() if unit.kind == "text" and not unit.text[found.end() :].startswith("//") else 0
-
-
-def _apart(unit: Unit, name: str) -> list[Unit]:
-    assert isinstance(unit.block, Paragraph)
-    run = trimmed(unit.block.spans)
-    rest = cut(run, _label_cut(unit))
-    head = replace(_head(cut(run, 0, len(name)), TYPED), text=name)
-    return [head, *_paragraph(Paragraph(spans=rest))]
-
-
-def without_meta(units: list[Unit]) -> list[Unit]:
-    """Units without a date or author line among the first three."""
-    return [u for i, u in enumerate(units) if not (i < 3 and u.kind in ("line", "text") and _META.match(u.text[:120]))]
-
-
-# --- the house ---
-
-
-def house_of(units: Sequence[Unit]) -> House:
-    """What is usual in a text."""
-    heads = [unit for unit in units if unit.kind == "head"]
-    levels = tuple(sorted({unit.level for unit in heads if unit.level < _DT}))
-    texts = [unit.text for unit in units if unit.kind == "text" and ended(unit.text)]
-    return House(
-        levels=levels,
-        flat=len(levels) < 2 and not (levels and _labels_rule(units)),
-        polite=sum(map(polite, texts)) * 2 > len(texts),
-        usual=median([min(width(text[:2000]), 2000) for text in texts]) if texts else 0,
-    )
-
-
-def _labels_rule(units: Sequence[Unit]) -> bool:
-    """Whether most of the marked headings have bold or typed ones under them, which then are the second level."""
-    heads = [unit for unit in units if unit.kind == "head"]
-    marked = sum(unit.level < _DT for unit in heads)
-    parents = sum(one.level < _DT <= two.level for one, two in pairwise(heads))
-    return parents * 2 >= marked
-
-
-def promoted(units: list[Unit], house: House) -> list[Unit]:
-    """Where headings are marked, bare lines are none, but a repeated short line over one paragraph is a label."""
-    if not house.marked:
-        return units
-    out = list(units)
-    for at, unit in enumerate(units):
-        if unit.kind == "line" and out[at].kind == "line" and (pairs := series(units, at)) > 1:
-            for i in range(at, at + pairs * 2, 2):
-                out[i] = replace(units[i], kind="head", level=TYPED)
-            before = units[at - 1] if at else None
-            opening = at > 1 and units[at - 2].kind == "break"
-            if before is not None and before.kind == "line" and opening and not remarkable(before.text):
-                out[at - 1] = replace(before, kind="head", level=house.levels[0])
-    return out
-
-
-def series(units: Sequence[Unit], at: int) -> int:
-    """How many short lines from `at` on have exactly one paragraph each, up to a break or the end; 0 if any differs."""
-    widths: list[int] = []
-    while at < len(units) and units[at].kind in ("line", "head") and label(units[at].text):
-        if at + 1 >= len(units) or units[at + 1].kind != "text":
-            return 0
-        widths.append(width(units[at].text))
-        at += 2
-    if (
-        at < len(units)
-        and units[at].kind not in ("break", "offer", "cited")
-        and units[at].level in (0, *range(TYPED, 9))
-    ):
-        return 0
-    return len(widths) if len(widths) > 1 and widths[0] <= 1.4 * max(widths[1:]) else 0
-
-
-# --- roles ---
+_ALONE = 200
+_INTRO = 150  # an English introduction in the first person is longer
+_SHORT = 72
 
 
 @dataclass(slots=True)
@@ -247,11 +48,27 @@ class Reading:
     def strong(self, at: int) -> bool:
         return self.small(at) and self.contrast(at, self.bodies[at])
 
+    def opening(self, at: int) -> bool:
+        """Enough right after the title: another register, or a single short sentence where all else is long."""
+        text = self.units[at].text
+        if self.strong(at):
+            return self.house.polite or narrow(text, _INTRO)
+        return not self.house.polite and not several(text) and narrow(text, _SHORT) and self.less(at, 0.5)
+
     def weak(self, at: int) -> bool:
-        """Enough after a break: a bare line, another register, or much less than is usual."""
-        if self.kind(at) == "line":
-            return True
-        return self.small(at) and (self.strong(at) or width(self.units[at].text) <= 0.6 * self.house.usual)
+        """Enough after a break: another register, much less than is usual, or nothing else before a heading."""
+        if not self.small(at):
+            return False
+        alone = self.kind(at - 1) == "break" and self.kind(at + 1) in self.heads and narrow(self.units[at].text, _ALONE)
+        return self.kind(at) == "line" or self.strong(at) or self.less(at, 0.6) or alone
+
+    def less(self, at: int, share: float) -> bool:
+        return width(self.units[at].text) <= share * self.house.usual
+
+    @property
+    def heads(self) -> tuple[Kind, ...]:
+        """What may be a heading here."""
+        return ("head",) if self.house.marked else ("head", "line")
 
     def remark(self, places: Sequence[int]) -> None:
         for at in places:
@@ -284,7 +101,7 @@ def roles_of(units: Sequence[Unit], house: House) -> tuple[list[Role], set[int]]
 def _bodies(units: Sequence[Unit], house: House) -> list[str | None]:
     """For each unit, the first paragraph under the next heading, None if there is none or a list comes first."""
     out: list[str | None] = [None] * len(units)
-    heads = ("head",) if house.marked else ("head", "line")
+    heads: tuple[Kind, ...] = ("head",) if house.marked else ("head", "line")
     under: str | None = None
     for at in range(len(units) - 1, -1, -1):
         out[at] = under
@@ -295,7 +112,7 @@ def _bodies(units: Sequence[Unit], house: House) -> list[str | None]:
 
 def _marked_lead(reading: Reading, start: int) -> int:
     """Remarks between an opening and the next marked heading; returns where reading goes on."""
-    test = reading.weak if start else reading.strong
+    test = reading.weak if start else reading.opening
     at = start
     while reading.kind(at) in ("break", "cited") or (
         reading.kind(at) in ("line", "text") and (test(at) or reading.kind(at) == "line")
@@ -330,6 +147,8 @@ def _marked_asides(reading: Reading) -> None:
         if lead:
             reading.remark(lead)
             reading.starts.add(lead[0])
+        elif reading.house.flat and at and reading.roles[at - 1] == "body" and reading.kind(at + 1) == "head":
+            reading.starts.add(at)  # a heading without a text of its own, over others: a new part's
 
 
 def _aside(reading: Reading, head: int) -> list[int]:
@@ -354,6 +173,18 @@ def _line(reading: Reading, at: int) -> bool:
     return reading.kind(at) in ("line", "head")
 
 
+def opens(units: Sequence[Unit]) -> bool:
+    """Whether units, a piece's first line left out, begin with the author's remarks and a heading."""
+    house = house_of(units)
+    reading = Reading(units=units, house=house, roles=[], starts=set(), bodies=_bodies(units, house))
+    for at, unit in enumerate(units[:4]):
+        if unit.kind == "head":
+            return at > 0
+        if unit.kind not in ("break", "cited", "line") and not reading.opening(at):
+            return False
+    return False
+
+
 def _bare_lead(reading: Reading, start: int) -> int:
     """Remarks and the heading after an opening; returns where reading goes on."""
     at = start
@@ -366,7 +197,7 @@ def _bare_lead(reading: Reading, start: int) -> int:
                 break
             lines.append(at)
         elif kind == "text":
-            if not (_returns(reading, at) if lines else (reading.weak(at) if start else reading.strong(at))):
+            if not (_returns(reading, at) if lines else (reading.weak(at) if start else reading.opening(at))):
                 break
         elif kind not in ("break", "cited"):
             break
@@ -432,17 +263,25 @@ def _over_body(reading: Reading, at: int) -> bool:
 
 
 def _bare_run(reading: Reading, run: list[int]) -> None:
+    """Bare lines in a row, the last over body: remarks and a heading, or a heading and its first label."""
     last = run[-1]
-    reading.roles[last] = "head"
     before = run[:-1]
-    if before and any(remarkable(reading.units[i].text) for i in before) and not series(reading.units, last):
-        reading.remark(before)
-        reading.starts.add(before[0])
+    if reading.kind(last) == "line" and _returns(reading, last + 1):
+        reading.remark([*run, last + 1])  # another line is yet to come
+        reading.starts.add(run[0])
         return
-    for i in before:
-        reading.roles[i] = "head"
+    reading.roles[last] = "head"
     aside = _aside(reading, run[0])
-    if aside:
-        reading.remark(aside)
-    if aside or before:
-        reading.starts.add((aside or before)[0])
+    top = last
+    if before and series(reading.units, last) and not remarkable(reading.units[before[-1]].text):
+        top = before.pop()
+        reading.roles[top] = "head"
+    if aside or any(remarkable(reading.units[i].text) for i in before):
+        aside += before
+    else:
+        for i in before:
+            reading.roles[i] = "head"
+        top = min([top, *before])
+    reading.remark(aside)
+    if aside or top != last:
+        reading.starts.add(min([top, *aside]))

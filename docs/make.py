@@ -1,7 +1,7 @@
 """Writes the pages that are made from the code: `python -m docs.make`; with `--check` it only says which are old.
 
-    docs/settings.md, .env.example   from `bot.settings.Settings`
-    docs/commands.md                 from `commands.registry.COMMANDS`
+docs/settings.md, .env.example   from `bot.settings.Settings`
+docs/commands.md                 from `commands.registry.COMMANDS`
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def settings_page() -> str:
         "",
         "Rondan reads the environment and the file `.env` in the folder that it is started in; the environment wins.",
         "An empty value is the default. Names are `RONDAN_…`; other names in `.env` are left to other programs. A name",
-        "that Rondan does not know and a value that it can't use are errors: all of them are reported at once, each with",
-        "its mend, and the exit code is 78, which a supervisor should not answer with a restart",
+        "that Rondan does not know and a value that it can't use are errors: all of them are reported at once, each",
+        "with its mend, and the exit code is 78, which a supervisor should not answer with a restart",
         "(see [operating](operating.md)). [`.env.example`](../.env.example) holds every setting with its default.",
         "",
         "| variable | default | values | what it does |",
@@ -78,8 +78,8 @@ def settings_page() -> str:
         lines.append("| " + " | ".join(map(cell, row)) + " |")
     lines += [
         "",
-        "How each channel is spoken to (layout, language, zone, filter, quiet hours, daily cap) is no setting but kept in",
-        "the database: `rondan place add`, `rondan place set`. The same goes for feeds: `rondan feed add`, `rondan feed set`.",
+        "How each channel is spoken to (layout, language, zone, filter, quiet hours, daily cap) is no setting but kept",
+        "in the database: `rondan place add`, `rondan place set`. So are feeds: `rondan feed add`, `rondan feed set`.",
         "",
     ]
     return "\n".join(lines)
@@ -105,13 +105,13 @@ COMMANDS_HEAD = """# Commands
 Typed in the playground, on the console, or on the shell: `rondan ask '/digest period:30d'`, with `--as moderator` for
 another role and `--lang ja` for another language. Only who asked sees the answer.
 
-* Options are `name:value` in any order, or without names in the order of the table. A value with spaces goes in quotation
-  marks: `topic:"machine learning"`, `話題:「機械学習」`.
-* Names may be Japanese: `/ダイジェスト 期間:先週` is `/digest period:last-week`. Full-width colons and spaces count too.
+* Options are `name:value` in any order, or without names in the order of the table. A value with spaces goes in
+  quotation marks: `topic:"machine learning"`, `話題:「機械学習」`.
+* Names may be Japanese: `/ダイジェスト 期間:先週` is `/digest period:last-week`. Full-width colons and spaces count.
 * A piece is meant by its number (`12`, `#12`) or by words of its title.
-* A period is `day`, `week`, `month`, `year`, `today`, `yesterday`, `this-week`, `last-week`, `this-month`, `last-month`,
-  a length (`24h`, `7d`, `4w`, `3m`), a date (`2026`, `2026-11`, `2026-11-03`), a span (`2026-11-01..2026-11-15`), `new`
-  (since you last asked for it), or `all`.
+* A period is `day`, `week`, `month`, `year`, `today`, `yesterday`, `this-week`, `last-week`, `this-month`,
+  `last-month`, a length (`24h`, `7d`, `4w`, `3m`), a date (`2026`, `2026-11`, `2026-11-03`), a span
+  (`2026-11-01..2026-11-15`), `new` (since you last asked for it), or `all`.
 * A comment is meant by its number, which `/mod comments` shows.
 
 | command | who | options | what it does | 日本語 |
@@ -139,7 +139,13 @@ def commands_page() -> str:
     lines = []
     for command in sorted(COMMANDS.values(), key=lambda one: (" " in one.name, one.name)):
         options = "<br>".join(map(option_text, command.options)) or "–"
-        row = (f"`/{command.name}`", who(command), options, command.help["en"], f"`/{command.japanese}` {command.help['ja']}")
+        row = (
+            f"`/{command.name}`",
+            who(command),
+            options,
+            command.help["en"],
+            f"`/{command.japanese}` {command.help['ja']}",
+        )
         lines.append("| " + " | ".join(map(cell, row)) + " |")
     return COMMANDS_HEAD.replace("MADE", MADE) + "\n".join(lines) + "\n"
 

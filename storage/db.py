@@ -11,6 +11,7 @@ queues up by itself; a timer only adds its own delay (measured, see docs/archite
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ pragma busy_timeout = 5000;
 pragma foreign_keys = on;
 pragma cache_size = -65536;
 pragma temp_store = memory;
+pragma secure_delete = on;
 pragma journal_size_limit = 67108864;
 """
 READERS = 2
@@ -154,6 +156,8 @@ class SqliteDb:
         self = cls(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Readers' words are nobody else's business; -wal and -shm take the mode of the file.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection = await self._connect(f"file:{quote(str(path))}")
             await self._connection.executescript(PRAGMAS)
             for _ in range(READERS):

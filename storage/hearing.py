@@ -18,7 +18,7 @@ from storage.reactions import StanceOf, fold_cleared, fold_reactions
 from storage.spots import Folded, anchors_at
 
 
-async def fold(db: Db, stance_of: StanceOf, now: datetime, limit: int = 2000) -> Folded:
+async def fold(db: Db, stance_of: StanceOf, now: datetime, limit: int = 1000) -> Folded:
     """Fold up to `limit` journal rows, oldest first. `events` 0 means that the journal is empty."""
     return await db.write(lambda tx: _fold(tx, stance_of, now, limit))
 

@@ -137,7 +137,8 @@ async def revise_piece(
     text = json.dumps(outline_to_json(outline), ensure_ascii=False)
     row = await tx.one(
         """update piece set title=?, title_key=?, author=coalesce(?, author), language=?, outline=?, changed_at=?,
-               url=coalesce(?, url), link_key=coalesce(?, link_key), revision=revision+1 where id=? returning revision""",
+               url=coalesce(?, url), link_key=coalesce(?, link_key), revision=revision+1
+           where id=? returning revision""",
         title, fold(title), author, outline.language, text, micros(now), url, link_key, number,
     )  # fmt: skip
     assert row is not None

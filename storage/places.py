@@ -112,6 +112,11 @@ async def release_lane(tx: Tx, place_id: int, owner: str) -> None:
     )  # fmt: skip
 
 
+async def postpone_lane(tx: Tx, place_id: int, until: datetime) -> None:
+    """Give a lane back and leave it alone for a while, whatever is due there."""
+    await tx.run("update place set lease_until=0, owner=null, due_at=? where id=?", micros(until), place_id)
+
+
 async def free_lanes(db: Db) -> None:
     """Forget every lease: called once at start by the process that owns the database."""
     await db.write(lambda tx: tx.run("update place set lease_until=0, owner=null where owner is not null"))

@@ -213,6 +213,12 @@ async def set_state(
     )  # fmt: skip
 
 
+async def leaf_ids(tx: Tx, posting: int, name: str) -> list[int]:
+    """The id of a leaf by its name, as a list of one or none."""
+    rows = await tx.read("select id from leaf where posting_id=? and name=?", posting, name)
+    return [row["id"] for row in rows]
+
+
 async def withdraw_here(tx: Tx, leaf_ids: Iterable[int], reason: str, now: datetime) -> None:
     """Somebody deleted our message in the chat: this place shows nothing of that posting until told otherwise."""
     for leaf in leaf_ids:

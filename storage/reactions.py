@@ -10,8 +10,8 @@ from typing import Any
 
 from core.chat import Cleared, Person, Reacted
 from core.folding import ReactionState, fold_reaction, hour_of
-from core.times import micros
-from storage.db import Row, Tx, marks
+from core.times import micros, moment
+from storage.db import Reader, Row, Tx, marks
 from storage.spots import Anchor, Folded, anchors_at, chunks, emoji_ids, park, people_ids
 
 StanceOf = Callable[[str], str | None]
@@ -261,3 +261,14 @@ def _taken_off(row: Row, event: Cleared) -> Reacted:
         at=event.at,
         kind=row["kind"],
     )
+
+
+async def pressed(db: Reader, piece: int, anchor: str, platform: str, account: str) -> dict[str, datetime]:
+    """The buttons that a person has pressed on a message and not taken back: emoji and when."""
+    rows = await db.read(
+        """select e.name, r.at from reaction r join emoji e on e.id=r.emoji_id join person p on p.id=r.person_id
+           join anchor a on a.id=r.anchor_id
+           where r.piece_id=? and a.anchor=? and p.platform=? and p.account=? and r.present=1 and r.source='button'""",
+        piece, anchor, platform, account,
+    )  # fmt: skip
+    return {row["name"]: moment(row["at"]) for row in rows}

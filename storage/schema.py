@@ -200,6 +200,7 @@ def copy_verified(path: Path, target: Path) -> None:
         source.execute("vacuum into ?", (str(unfinished),))
     finally:
         source.close()
+    unfinished.chmod(0o600)
     copy = sqlite3.connect(unfinished)
     try:
         verdict = copy.execute("pragma quick_check").fetchone()[0]

@@ -88,6 +88,13 @@ async def test_closing_writes_what_is_queued(tmp_path: Path, clock: SetClock) ->
     connection.close()
 
 
+async def test_only_its_owner_may_read_the_database(db: SqliteDb) -> None:
+    await db.add(INSERT, ("k", "v"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in db.path.parent.glob("rondan.db*")}
+    assert len(modes) == 3  # with -wal and -shm
+    assert set(modes.values()) == {0o600}
+
+
 async def test_opening_what_is_no_database_names_the_path(tmp_path: Path) -> None:
     path = tmp_path / "rondan.db"
     path.write_text("not a database, just some text that is long enough to be looked at " * 20)

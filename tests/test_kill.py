@@ -76,7 +76,11 @@ def start(folder: Path, *code: str) -> subprocess.Popen[bytes]:
 def settled(folder: Path) -> None:
     """Run the program unharmed until nothing is left to do."""
     child = start(folder, "-m", "bot", "run")
+    assert child.stderr is not None
     try:
+        for line in child.stderr:  # it owns the database and listens to signals from here on
+            if line.startswith(b"Playground:"):
+                break
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             time.sleep(0.2)

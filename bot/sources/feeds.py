@@ -82,7 +82,7 @@ def parse_feed(
         feed = _feed(text, parts, old, url, known or {}, documents) or _feed(
             text, parts, {}, url, known or {}, documents
         )
-    assert feed is not None  # noqa: S101 - without old items it never is
+    assert feed is not None  # without old items it never is
     return feed
 
 

@@ -109,7 +109,7 @@ class Parts:
     end: bytes
 
     def sound(self, item: bytes) -> bool:
-        """Whether it is one item and all of it, so that neither it nor its neighbours begin within CDATA or a comment."""
+        """Whether it is one item and all of it, so that neither it nor the next begins within CDATA or a comment."""
         return (
             item.endswith(self.end)
             and item.count(self.end) == 1

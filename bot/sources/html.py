@@ -11,16 +11,34 @@ from urllib.parse import parse_qs, urlsplit
 from bot.sources.charset import decode
 from bot.sources.links import absolute
 from bot.sources.tree import Node, article, grow, is_aside
-from core.document import Block, Break, Cited, Code, Document, Heading, Image, Item, List, Paragraph, Quote, Span, Spans
-from core.document import Table, plain_all, spans, words_of
-from core.lines import cut, gaps, marker, tidy, trimmed
-
-_BLOCKS = frozenset(
-    "html body main article section div header hgroup p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote table thead tbody"
-    " tfoot tr td th caption figure figcaption pre hr address center details summary fieldset iframe img picture".split()
+from bot.sources.tree import words as _words
+from core.document import (
+    Block,
+    Break,
+    Cited,
+    Code,
+    Document,
+    Heading,
+    Image,
+    Item,
+    List,
+    Paragraph,
+    Quote,
+    Span,
+    Spans,
+    Table,
+    plain_all,
+    spans,
+    words_of,
 )
+from core.lines import broken, cut, gaps, marker, tidy, trimmed
+
+_BLOCKS = _words("""
+    html body main article section div header hgroup p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote table thead tbody
+    tfoot tr td th caption figure figcaption pre hr address center details summary fieldset iframe img picture
+""")
 _HEADINGS = {f"h{n}": n for n in range(1, 7)}
-_SKIPPED = frozenset("head title meta base rp rt source track param embed colgroup col area".split())
+_SKIPPED = _words("head title meta base rp rt source track param embed colgroup col area")
 _BOLD, _ITALIC, _STRIKE, _CODE = (
     {"b", "strong"},
     {"i", "em", "cite", "dfn", "var"},
@@ -145,13 +163,26 @@ class _Writer:
                 blank, seen = 0, True
                 continue
             if held:
-                out.append(Paragraph(spans=_with_breaks(held)))
+                out.append(self._words(held))
                 held = []
             blank += 1
         if held:
-            out.append(Paragraph(spans=_with_breaks(held)))
+            out.append(self._words(held))
         elif seen and blank > 2:
             out.append(blank - 2)
+
+    def _words(self, lines: Sequence[Spans]) -> Block:
+        """Lines as a paragraph, or as a card if all of it is one link."""
+        link = lines[0][0].link
+        if (
+            self.cards
+            and link
+            and len(lines) == 1
+            and all(span.link == link for span in lines[0])
+            and self._elsewhere(link)
+        ):
+            return Cited(title=words_of(lines[0]), url=link)
+        return Paragraph(spans=broken(lines))
 
     # --- blocks ---
 
@@ -226,7 +257,7 @@ class _Writer:
         return [Quote(blocks=blocks)] if blocks else []
 
     def _table(self, node: Node) -> Flow:
-        rows = [[cell for cell in _cells(row)] for row in _rows(node)]
+        rows = [list(_cells(row)) for row in _rows(node)]
         rows = [row for row in rows if row]
         if not rows or node.attrs.get("role") == "presentation" or _for_layout(rows):
             return self._plain(node, _PLAIN)
@@ -256,12 +287,14 @@ class _Writer:
         if node.linked < node.size and not (embedded and node.linked * 4 >= node.size):
             return None
         link = absolute(node.links[0], self.base)
-        if link is None or (self.base and link.split("#")[0] == self.base.split("#")[0]):
-            return None
-        if urlsplit(link).path in ("", "/") and self.base and urlsplit(link).netloc == urlsplit(self.base).netloc:
-            return None
-        title = _card_title(node)
+        title = _card_title(node) if link and self._elsewhere(link) else ""
         return Cited(title=title, url=link) if title else None
+
+    def _elsewhere(self, link: str) -> bool:
+        """Whether a link leads neither to this page nor to the front page of its site."""
+        one, two = urlsplit(link), urlsplit(self.base)
+        here = one.netloc == two.netloc and (one.path == two.path and one.query == two.query)
+        return not here and not (one.path in ("", "/") and one.netloc == two.netloc)
 
     def _embed(self, node: Node) -> Flow:
         link = absolute(node.attrs.get("src") or "#", self.base)
@@ -324,15 +357,6 @@ def _fused(line: list[Span]) -> list[Span]:
 
 def _said(style: Span, text: str) -> Span:
     return Span(text=text) if style is _PLAIN else replace(style, text=text)
-
-
-def _with_breaks(lines: Sequence[Spans]) -> Spans:
-    out: list[Span] = []
-    for line in lines:
-        if out:
-            out[-1] = replace(out[-1], text=out[-1].text + "\n")
-        out += line
-    return tuple(out)
 
 
 def _blank(node: Node) -> bool:

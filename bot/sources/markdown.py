@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -12,7 +13,7 @@ from mdit_py_cjk_friendly import cjk_friendly
 from bot.sources import html
 from bot.sources.text import clean
 from core.document import Document
-from core.lines import address, bare, gaps
+from core.lines import address, bare, gaps, marker
 
 _FENCE = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^([A-Za-z][\w-]*)[ \t]*:[ \t]*(.*)$")
@@ -93,7 +94,9 @@ def _mend_breaks(children: list[Token]) -> None:
     before = ""
     for at, token in enumerate(children):
         after = next((one.content for one in children[at + 1 : at + 4] if one.content), "")
-        if token.type == "softbreak" and _CJK.match(before[-1:]) and _CJK.match(after[:1]):
+        if token.type == "softbreak" and marker(after):
+            token.type, token.tag = "hardbreak", "br"  # `・` and `（1）` are no lists to Markdown
+        elif token.type == "softbreak" and _CJK.match(before[-1:]) and _CJK.match(after[:1]):
             token.type, token.content = "text", ""
         before = token.content or before
 
@@ -106,7 +109,7 @@ def _with_rules(tokens: list[Token], lines: Sequence[str]) -> list[Token]:
     """Tokens with a rule put in where the gap between two blocks is wider than usual."""
     tops = [at for at, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]
     weights: list[int] = []
-    for one, two in zip(tops, tops[1:], strict=False):
+    for one, two in pairwise(tops):
         end, start = (tokens[one].map or [0, 0])[1], (tokens[two].map or [0, 0])[0]
         while end and not lines[end - 1].strip():
             end -= 1

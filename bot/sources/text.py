@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from core.document import Block, Break, Document, Heading, Item, List, Paragraph, spans
-from core.lines import bare, ended, gaps, marked_heading, marker, tidy, width
+from core.lines import address, bare, ended, gaps, marked_heading, marker, tidy, width
 
 _RULE = re.compile(r"^[ \t　]*(?:([-*_=~＊―─━＝◇◆☆★・])[ \t　]*){3,}$")
 _UNDERLINE = re.compile(r"^(={3,}|-{3,})[ \t]*$")
@@ -121,8 +121,9 @@ def _logical(run: Run) -> Iterator[str]:
         return
     held: list[str] = []
     indent: int | None = None
+    full = max(width(line) for line in run) if run else 0
     for line in run:
-        under = indent is not None and _indent(line) >= indent and not marker(line)
+        under = indent is not None and not marker(line) and (_indent(line) >= indent or _full(held[-1], full))
         if held and (under or (_open(held) and len(held) < _QUOTED_LINES)):
             held.append(line.strip())
             continue
@@ -135,14 +136,24 @@ def _logical(run: Run) -> Iterator[str]:
         yield joined(held)
 
 
+def _full(line: str, widest: int) -> bool:
+    """Whether a line was ended by the editor's margin, not by its writer."""
+    return _WRAP[0] <= widest <= _WRAP[1] and width(line) >= widest - 12 and not ended(line)
+
+
 def _wrapped(run: Run) -> bool:
     """Whether an editor broke the lines: all about as long, and most of them within a sentence."""
-    if len(run) < 2 or any(marker(line) for line in run[1:]):
+    if len(run) < 2 or any(marker(line) or address(line) for line in run[1:]):
         return False
-    widths = [width(line.strip()) for line in run[:-1]]
+    *widths, last = (width(line.strip()) for line in run)
     low, high = _WRAP
     inside = sum(not ended(line) for line in run[:-1])
-    return low <= max(widths) <= high and min(widths) >= max(widths) - 22 and inside * 2 >= len(widths)
+    return (
+        low <= max(widths) <= high
+        and last <= max(widths) + 8
+        and min(widths) >= max(widths) - 22
+        and inside * 2 >= len(widths)
+    )
 
 
 def _open(lines: Sequence[str]) -> bool:

@@ -11,18 +11,22 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text as a set: the short way to write a list of tag names."""
+    return frozenset(text.split())
+
+
 _DEEPEST = 150  # levels kept; what is nested deeper is put into the last of them
-_KEPT = frozenset(
-    (
-        "href src data-src alt title class id start value reversed type role itemprop data-marker hidden style name property"
-        " content"
-    ).split()
-)
-_DROPPED = frozenset(
-    "script style noscript template nav form aside footer button input select textarea svg object canvas dialog video"
-    " audio map math link".split()
-)
-_PARTING = frozenset("p div li h1 h2 h3 h4 h5 h6 blockquote pre dd dt tr".split())
+_KEPT = words("""
+    href src data-src alt title class id start value reversed type role itemprop data-marker hidden style name
+    property content
+""")
+_DROPPED = words("""
+    script style noscript template nav form aside footer button input select textarea svg object canvas dialog video
+    audio map math link
+""")
+_PARTING = words("p div li h1 h2 h3 h4 h5 h6 blockquote pre dd dt tr")
 _VOID = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|\ufeff")
 _BODY = re.compile(
     r"^(entry-?_?(content|body|text|inner)|post-?_?(content|body|text|entry)|article-?_?(content|body|text)|skin-entrybody"
@@ -88,7 +92,7 @@ class _Builder:
         self.dropped = 0  # open elements since one that is left out
 
     def start(self, tag: str, attrib: Mapping[str, str]) -> None:
-        if self.dropped or (isinstance(tag, str) and tag in _DROPPED):
+        if self.dropped or tag in _DROPPED:
             self.dropped += 1
             return
         if len(self.stack) > _DEEPEST:
@@ -138,7 +142,8 @@ class _Builder:
 def grow(html: str) -> Node:
     """The tree of a page or a piece of one; never raises."""
     builder = _Builder()
-    parser = etree.HTMLParser(encoding="utf-8", target=builder, remove_pis=True, huge_tree=True)
+    # The stubs want a target that takes bytes too; this parser gives text only.
+    parser = etree.HTMLParser(encoding="utf-8", target=builder, remove_pis=True, huge_tree=True)  # type: ignore[arg-type]
     try:
         parser.feed(_VOID.sub("", html).encode("utf-8", "replace") or b" ")
         parser.close()
