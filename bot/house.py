@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import structlog
 
-from bot import folders, ingest, owner
+from bot import folders, ingest, owner, timers
 from bot.collect import Collector
 from bot.platforms.console import Console
 from bot.platforms.room import Room
@@ -83,6 +83,7 @@ class House:
             clock=self.clock,
             wake=self.publisher.wake,
             place=ingest.place,
+            let_out=ingest.let_out,
         )
         self.desk = Desk(self.tools)
 
@@ -131,6 +132,7 @@ class House:
             "publish": self.publisher.run,
             "feeds": self.poller.run,
             "folders": lambda: folders.watch(self),
+            "timers": lambda: timers.run(self.db, self.clock, self.publisher.wake),
         }
         for chat in self.chats.values():
             services[chat.name] = lambda chat=chat: chat.run(self.desk, self.collector)  # type: ignore[misc]

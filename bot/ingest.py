@@ -124,7 +124,7 @@ async def _keep_new(
         tx,
         uid=piece_uid(source, found.identities[0]),
         source=source.id,
-        state="held" if source.review else state,
+        state="held" if source.review else _first_state(state, found.embargo, now),
         title=found.title,
         url=found.url,
         link_key=link_key(found.url),
@@ -214,16 +214,20 @@ async def place(
         if only is not None and at.id not in only:
             continue
         if belongs(piece, at, subject, limited).ok:
-            when = max(due, piece.embargo) if piece.embargo else due
-            reason = f"under embargo until {piece.embargo:%Y-%m-%d %H:%M} UTC" if when > now and piece.embargo else ""
-            if await postings.want(tx, at.id, "piece", piece.number, due=when, now=now, reason=reason):
+            if await postings.want(tx, at.id, "piece", piece.number, due=due, now=now):
                 placed.append(at)
     return placed
 
 
-async def publish_held(tx: Tx, number: int, now: datetime) -> list[Place]:
-    """Let a held piece out; gives the places where it will be shown."""
-    await pieces.set_state(tx, number, "published", now=now)
+async def let_out(tx: Tx, number: int, now: datetime) -> list[Place]:
+    """Publish a piece that was held or waited; gives its new places. Under embargo it waits on, approved."""
     piece = await pieces.piece(tx, number)
     assert piece is not None
-    return await place(tx, piece, now, due=now)
+    state = _first_state("published", piece.embargo, now)
+    await pieces.set_state(tx, number, state, now=now)
+    return await place(tx, replace(piece, state=state), now) if state == "published" else []
+
+
+def _first_state(state: PieceState, embargo: datetime | None, now: datetime) -> PieceState:
+    """A piece under embargo is approved and not published: no place, digest or search shows it before its time."""
+    return "approved" if state == "published" and embargo is not None and embargo > now else state

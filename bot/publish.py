@@ -183,7 +183,7 @@ class Publisher:
             return False
         since = manners.local_midnight(place, now)
         today = await postings.posted_since(self._db, place.id, since) if place.cap is not None else 0
-        verdict = manners.manners(place, now, embargo=piece.embargo, posted_today=today)
+        verdict = manners.manners(place, now, posted_today=today)
         match verdict:
             case manners.Later():
                 await self._db.write(
@@ -196,7 +196,7 @@ class Publisher:
                 rest = [(one, number) for one, number, _ in await postings.backlog(self._db, place.id, now)]
                 await self._db.write(lambda tx: postings.roll_up(tx, place.id, rest, verdict.reason, verdict.due, now))
                 return False
-        if posting.due is not None and now - posting.due > manners.LATE_AFTER and not piece.embargo:
+        if posting.due is not None and now - posting.due > manners.LATE_AFTER:
             return await self._catch_up(place, posting, now)
         return True
 

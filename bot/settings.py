@@ -133,8 +133,11 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".e
         if not name.startswith(PREFIX):
             continue  # .env may serve other programs too
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else "remove it; .env.example lists the settings there are"
+            bare = name.removeprefix(PREFIX)  # the prefix would make everything alike
+            close = difflib.get_close_matches(bare, [one.removeprefix(PREFIX) for one in known], n=1)
+            hint = (
+                f"did you mean {PREFIX}{close[0]}?" if close else "remove it; .env.example lists the settings there are"
+            )
             problems.append(f"{name} (in {where}) is no setting of Rondan: {hint}")
         elif value != "":
             fields[known[name]] = value

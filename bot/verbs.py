@@ -428,7 +428,7 @@ async def feed_release(house: House, args: Args, progress: owner.Progress) -> di
     feed = await _feed(house, args["address"])
     rows = await house.db.read("select id from piece where source_id=? and state='held' order by id", feed.id)
     for row in rows:
-        await house.db.write(lambda tx, number=row["id"]: ingest.publish_held(tx, number, house.clock()))  # type: ignore[misc]
+        await house.db.write(lambda tx, number=row["id"]: ingest.let_out(tx, number, house.clock()))  # type: ignore[misc]
     await sources.change(house.db, feed.id, {"held": 0}, house.clock())
     house.publisher.wake()
     return {"feed": feed.address, "released": len(rows)}

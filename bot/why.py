@@ -76,13 +76,16 @@ async def _of_piece(house: House, piece: Piece) -> Why:
         posting = await postings.at_place(house.db, place.id, "piece", piece.number)
         verdict = ingest.belongs(piece, place, subject, limited)
         if posting is not None:
-            state, because = await _posted(house, posting, piece, place)
+            state, because = await _posted(house, posting, place)
         elif not verdict.ok:
             state, because = "filtered", verdict.because
+        elif piece.state == "approved" and piece.embargo is not None:
+            state, because = "waiting", f"under embargo until {piece.embargo:%Y-%m-%d %H:%M} UTC"
         elif piece.state != "published":
             state, because = piece.state, f"the piece is {piece.state}"
         else:
-            state, because = "not posted", "the place was added after the piece came in; `rondan backfill` posts it"
+            state = "not posted"
+            because = f"the place was added later; `rondan backfill --place {place.address}` posts the newest there"
         if verdict.ok and place.platform not in house.chats:
             because += f"; {place.platform} is off in these settings"
         if place.paused:
@@ -94,13 +97,13 @@ async def _of_piece(house: House, piece: Piece) -> Why:
     return story
 
 
-async def _posted(house: House, posting: postings.Posting, piece: Piece, place: Any) -> tuple[str, str]:
+async def _posted(house: House, posting: postings.Posting, place: Any) -> tuple[str, str]:
     """A posting's state in words. One that was not begun is asked what the publisher would be asked."""
     standing = await postings.leaves(house.db, posting.id)
     if posting.state in ("due", "waiting") and not standing:
         now = house.clock()
         today = await postings.posted_since(house.db, place.id, manners.local_midnight(place, now))
-        match manners.manners(place, now, embargo=piece.embargo, posted_today=today):
+        match manners.manners(place, now, posted_today=today):
             case manners.Later() as later:
                 return "waiting", later.reason
             case manners.RollUp() as rolled:

@@ -96,10 +96,7 @@ async def approve(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     now = tools.clock()
 
     async def work(tx: Tx) -> int:
-        await pieces.set_state(tx, piece.number, "published", now=now)
-        published = await pieces.piece(tx, piece.number)
-        assert published is not None
-        placed = await tools.place(tx, published, now)
+        placed = await tools.let_out(tx, piece.number, now)
         await acts.record(
             tx, actor=actor(caller), act="approve", target=f"#{piece.number}", before="held", after="published", now=now
         )

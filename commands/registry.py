@@ -40,7 +40,8 @@ class Links(Protocol):
 class Tools:
     """What a command works with.
 
-    `wake` tells the publisher that rows have changed; `place` makes the postings of a piece and gives the new places.
+    `wake` tells the publisher that rows have changed; `place` makes the postings of a piece, `let_out` publishes one that
+    was held; both give the new places.
     """
 
     db: Db
@@ -51,6 +52,7 @@ class Tools:
     clock: Callable[[], datetime]
     wake: Callable[[], None]
     place: Callable[[Tx, Piece, datetime], Awaitable[Sequence[Place]]]
+    let_out: Callable[[Tx, int, datetime], Awaitable[Sequence[Place]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,9 +24,8 @@ def _key(section: Section, occurrence: int) -> str:
     return blake2b(f"{kind}{name}\n{occurrence}".encode("utf-8", "replace"), digest_size=4).hexdigest()
 
 
-def _rekeyed(whole: Outline, known: dict[int, str]) -> Outline:
-    """The outline with a key for every section: the known one by position, or a new one that nobody has."""
-    taken = set(known.values())
+def _rekeyed(whole: Outline, known: dict[int, str], taken: set[str]) -> Outline:
+    """The outline with a key for every section: the known one by position, or a new one that is not taken."""
     seen: Counter[tuple[bool, str]] = Counter()
     position = 0
     parts: list[Part] = []
@@ -47,14 +46,14 @@ def _rekeyed(whole: Outline, known: dict[int, str]) -> Outline:
 
 def keyed(whole: Outline) -> Outline:
     """An outline whose sections have keys by heading and occurrence."""
-    return _rekeyed(whole, {})
+    return _rekeyed(whole, {}, set())
 
 
 def carry_keys(old: Outline, new: Outline) -> Outline:
     """The new outline with the keys of the old one's sections wherever a section is still the same.
 
     The same folded heading first (the likeliest text where several have it), then likeness of the text; an old key is
-    given once. Other sections get keys of their own, different from all old ones.
+    given once. Other sections get keys that no old one had, since answers may hang on a section that is gone.
     """
     olds, news = list(old.sections()), list(new.sections())
     known: dict[int, str] = {}
@@ -66,7 +65,7 @@ def carry_keys(old: Outline, new: Outline) -> Outline:
     free = [i for i in range(len(olds)) if i not in used][:_COMPARED]
     for mine, other in _matched(left, free, news, olds, _LIKE):
         known[mine] = olds[other].key
-    return _rekeyed(new, known)
+    return _rekeyed(new, known, {one.key for one in olds})
 
 
 def _by_heading(news: Sequence[Section], olds: Sequence[Section]) -> list[tuple[int, int]]:
@@ -78,11 +77,8 @@ def _by_heading(news: Sequence[Section], olds: Sequence[Section]) -> list[tuple[
                 groups[fold(section.heading)][side].append(at)
     out: list[tuple[int, int]] = []
     for mine, others in groups.values():
-        if len(mine) == 1 or len(others) == 1 or len(mine) > _COMPARED or len(others) > _COMPARED:
-            simple = len(mine) == len(others) or len(mine) > _COMPARED or len(others) > _COMPARED
-            out += zip(mine, others, strict=False) if simple else _matched(mine, others, news, olds, -1)
-        else:
-            out += _matched(mine, others, news, olds, -1)
+        many = max(len(mine), len(others)) > _COMPARED
+        out += zip(mine, others, strict=False) if many else _matched(mine, others, news, olds, -1)
     return out
 
 

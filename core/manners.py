@@ -56,10 +56,8 @@ class RollUp:
     reason: str
 
 
-def manners(place: Place, now: datetime, *, embargo: datetime | None, posted_today: int) -> Go | Later | RollUp:
+def manners(place: Place, now: datetime, *, posted_today: int) -> Go | Later | RollUp:
     """What to do with a piece that is due at a place. The publisher and `why` both ask this."""
-    if embargo is not None and embargo > now:
-        return Later(embargo, f"under embargo until {embargo.astimezone(ZoneInfo(place.zone)):%Y-%m-%d %H:%M %Z}")
     until = quiet_until(place, now)
     if until is not None:
         return Later(until, f"quiet hours until {until:%H:%M %Z}")

@@ -146,16 +146,21 @@ def _same(text: str, other: str) -> bool:
 
 def _alike(text: str, other: str) -> bool:
     one, two = "".join(fold(text).split()), "".join(fold(other).split())
-    return (len(two) > 5 and two in one) or (len(one) > 5 and one in two) or likeness(pairs(one), pairs(two)) > 0.6
+    return (len(two) > 3 and two in one) or (len(one) > 3 and one in two) or likeness(pairs(one), pairs(two)) > 0.6
 
 
 def _without_areas(units: list[Unit]) -> list[Unit]:
-    """Units up to the comment area, without the page's buttons at the end. Areas are taken off from the last one up."""
+    """Units up to the comment area, without the page's buttons at the end; the last area is taken off first."""
+    units = _without_furniture(units)
     areas = [at for at, one in enumerate(units) if one.kind != "rest" and is_area(one.text, [], headed=False)]
     for at in reversed(areas[-_AREAS:]):
         tail = [one for one in units[at + 1 :] if one.kind != "break"]
         if _cuts(units[at], units[:at], tail):
             units = units[:at]
+    return _without_furniture(units)
+
+
+def _without_furniture(units: list[Unit]) -> list[Unit]:
     end = len(units)
     while end and (units[end - 1].kind == "break" or is_furniture(units[end - 1].text)):
         end -= 1

@@ -85,9 +85,11 @@ def _paragraph(block: Paragraph) -> list[Unit]:
     if len(lines) > 1 and strong(lines[0]) and label(words_of(lines[0])) and not strong(block.spans):
         rest = Paragraph(spans=cut(block.spans, words_of(block.spans).index("\n") + 1))
         return [_head(lines[0], BOLD), *_paragraph(rest)]
+    if is_offer(text):
+        return [Unit(kind="offer", block=block, text=text)]
     if bare(text):
         return [_head(trimmed(block.spans), BOLD) if strong(block.spans) else Unit(kind="line", block=block, text=text)]
-    return [Unit(kind="offer" if is_offer(text) else "text", block=block, text=text)]
+    return [Unit(kind="text", block=block, text=text)]
 
 
 def _head(run: Spans, level: int) -> Unit:

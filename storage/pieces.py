@@ -170,6 +170,12 @@ async def set_featured(tx: Tx, number: int, featured: bool, now: datetime) -> No
     )
 
 
+async def embargo_over(db: Db, now: datetime) -> list[int]:
+    """Approved pieces whose embargo has ended."""
+    rows = await db.read("select id from piece where state='approved' and embargo_at <= ? order by id", micros(now))
+    return [row["id"] for row in rows]
+
+
 async def find_by_words(
     db: Db, words: str, limit: int = 25, *, states: Sequence[str] = ("published",)
 ) -> list[tuple[int, str]]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from bot import ingest
+from bot import ingest, timers
 from bot.collect import Collector
 from bot.ingest import Taken
 from bot.platforms.room import Room
@@ -48,6 +48,7 @@ class Newsroom:
                 clock=clock,
                 wake=self.publisher.wake,
                 place=ingest.place,
+                let_out=ingest.let_out,
                 link=lambda platform, channel, anchor: f"http://chat/{channel}/{anchor}",
             )
         )
@@ -349,6 +350,18 @@ async def test_a_piece_that_gets_a_topic_goes_to_the_places_of_that_topic(room: 
     assert not room.chat.room.entries("transport")
     await room.text(f"/mod tag {bus} add:Transport", MODERATOR)
     assert len(room.chat.room.entries("transport")) == 1
+
+
+async def test_a_piece_under_embargo_is_nowhere_before_its_time(room: Newsroom) -> None:
+    number = await room.publish(found(tags=("Transport",), embargo=room.clock() + timedelta(hours=3)))
+    assert not room.chat.room.entries("general")
+    for line in ("/digest", "/search night", "/topics"):
+        assert "The night bus" not in to_text((await room.ask(line)).message)
+    assert not (await room.ask(f"/piece {number}")).ok
+    room.clock.move(hours=4)
+    assert await timers.release(room.db, room.clock) == [number]
+    assert "The night bus" in await room.text("/search night")
+    assert len(room.chat.room.entries("general")) == 1
 
 
 async def test_readers_may_not_moderate_at_any_door(room: Newsroom) -> None:

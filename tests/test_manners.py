@@ -1,8 +1,8 @@
-"""Quiet hours, caps and embargoes, over midnight and through the change of clocks."""
+"""Quiet hours and caps, over midnight and through the change of clocks."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -40,18 +40,13 @@ def test_quiet_hours_end_by_the_clock_of_the_place(
     assert (found and found.astimezone(UTC)) == (until and at(until))
 
 
-def test_an_embargo_comes_before_quiet_hours_and_these_before_the_cap() -> None:
-    now = at("2026-11-20T23:00")
+def test_quiet_hours_come_before_the_cap() -> None:
     busy = place(quiet=("22:00", "07:00"), cap=1)
-    assert manners(busy, now, embargo=now + timedelta(days=2), posted_today=9) == Later(
-        now + timedelta(days=2), "under embargo until 2026-11-22 23:00 UTC"
-    )
-    assert manners(busy, now, embargo=None, posted_today=9) == Later(
-        at("2026-11-21T07:00"), "quiet hours until 07:00 UTC"
-    )
-    rolled = manners(busy, at("2026-11-20T12:00"), embargo=None, posted_today=1)
+    quiet = manners(busy, at("2026-11-20T23:00"), posted_today=9)
+    assert quiet == Later(at("2026-11-21T07:00"), "quiet hours until 07:00 UTC")
+    rolled = manners(busy, at("2026-11-20T12:00"), posted_today=1)
     assert rolled == RollUp(at("2026-11-21T07:00"), "over the cap of 1 a day")
-    assert manners(busy, at("2026-11-20T12:00"), embargo=None, posted_today=0) == Go()
+    assert manners(busy, at("2026-11-20T12:00"), posted_today=0) == Go()
 
 
 def test_a_day_begins_at_local_midnight() -> None:

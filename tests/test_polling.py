@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import ingest
+from bot import ingest, timers
 from bot.platforms.room import Room
 from bot.polling import Polled, Poller
 from bot.publish import Publisher
@@ -92,6 +92,7 @@ class Newsroom:
     async def shown(self, channel: str = "general", **later: float) -> list[str]:
         """What the place shows when the publisher has worked: the title of each message."""
         self.clock.move(**(later or {"seconds": 1}))
+        await timers.release(self.db, self.clock)
         await self.publisher.settle_all()
         return [
             entry.message.title
@@ -520,7 +521,7 @@ async def test_a_flood_is_held_until_it_is_released(news: Newsroom) -> None:
     news.show(item("n3", body="Edited while held."), *(item(f"n{n}") for n in range(3)))
     assert (await news.poll(feed)).edited == 1
     for row in await news.db.read("select id from piece where state='held' order by id"):
-        await news.db.write(lambda tx, number=row["id"]: ingest.publish_held(tx, number, news.clock()))  # type: ignore[misc]
+        await news.db.write(lambda tx, number=row["id"]: ingest.let_out(tx, number, news.clock()))  # type: ignore[misc]
     assert len(await news.shown()) == 12
 
 
@@ -575,7 +576,7 @@ async def test_a_feed_under_review_is_held(news: Newsroom) -> None:
     assert counts(await news.poll(feed)) == (0, 0, 0, 1, 0)
     assert await news.shown() == []
     assert (await news.now(feed)).held == 1
-    await news.db.write(lambda tx: ingest.publish_held(tx, 1, news.clock()))
+    await news.db.write(lambda tx: ingest.let_out(tx, 1, news.clock()))
     assert await news.shown() == ["Piece a"]
 
 

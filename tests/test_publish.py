@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from bot import ingest
+from bot import ingest, timers
 from bot.ingest import Taken
 from bot.platforms.room import Room
 from bot.publish import Publisher
@@ -85,6 +85,7 @@ class Stage:
 
     async def settle(self, *, minutes: float = 0) -> None:
         self.clock.move(minutes=minutes)
+        await timers.release(self.db, self.clock)
         await self.publisher.settle_all()
 
     def shown(self, channel: str = "general") -> list[str]:

@@ -1,4 +1,4 @@
-"""Files as pieces: Markdown, HTML, plain text, in whatever charset they are; what they say of themselves is believed."""
+"""Files as pieces: Markdown, HTML, plain text, in whatever charset; what they say of themselves is believed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from bot.sources import charset, html, links, markdown, text, tree
-from core.document import Document, blocks_to_json
+from core.document import Document, Heading, blocks_to_json
 from core.errors import SourceError
 from core.outline import title_of
 from core.pieces import Found
@@ -55,7 +55,7 @@ def read(path: Path) -> Found:
         body = path.read_bytes()
     except OSError as error:
         raise SourceError("unreadable", f"can't read {path}: {error.strerror}") from error
-    words = charset.decode(body, "text/html" if kind == "html" else "text/plain")
+    words = charset.decode(body, "text/html") if kind == "html" else _decoded(path, body)
     fields: markdown.Fields = {}
     if kind == "markdown":
         fields, words = markdown.front_matter(words)
@@ -63,12 +63,25 @@ def read(path: Path) -> Found:
     elif kind == "html":
         fields = _meta(body, words)
         document = html.parse(words)
+        if document.blocks and isinstance(document.blocks[0], Heading) and document.blocks[0].level == 1:
+            fields["title"] = title_of(document) or fields.get("title", "")  # the page's may name the site only
     else:
         document = text.parse(words)
     title = _one(fields, "title") or title_of(document) or ""
     if not title and not document.blocks:
         raise SourceError("empty", f"{path} holds no text")
     return _found(path, title or path.stem, fields, document)
+
+
+def _decoded(path: Path, body: bytes) -> str:
+    """The words of a text file: what its first bytes, UTF-8 or Japanese kana prove; nothing is guessed beyond."""
+    encoding = charset.encoding_of(body)
+    try:
+        if encoding != "cp1252":  # the name for "could be anything"
+            return body.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        pass
+    raise SourceError("charset", f"{path} is neither UTF-8 nor Japanese in Shift_JIS or EUC-JP: save it as UTF-8")
 
 
 def _found(path: Path, title: str, fields: markdown.Fields, document: Document) -> Found:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from urllib.parse import parse_qs, urlsplit
 
+from bot.sources import markup
 from bot.sources.charset import decode
 from bot.sources.links import absolute
-from bot.sources.tree import Node, article, grow, is_aside
-from bot.sources.tree import words as _words
+from bot.sources.markup import BLOCKS, BOLD, HEADINGS, PLAIN
+from bot.sources.tree import Node, article, grow, is_aside, words
 from core.document import (
     Block,
     Break,
     Cited,
-    Code,
     Document,
     Heading,
     Image,
@@ -31,25 +30,14 @@ from core.document import (
     spans,
     words_of,
 )
-from core.lines import broken, cut, gaps, marker, tidy, trimmed
+from core.lines import broken, gaps, tidy, trimmed
 
-_BLOCKS = _words("""
-    html body main article section div header hgroup p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote table thead tbody
-    tfoot tr td th caption figure figcaption pre hr address center details summary fieldset iframe img picture
-""")
-_HEADINGS = {f"h{n}": n for n in range(1, 7)}
-_SKIPPED = _words("head title meta base rp rt source track param embed colgroup col area")
-_BOLD, _ITALIC, _STRIKE, _CODE = (
-    {"b", "strong"},
-    {"i", "em", "cite", "dfn", "var"},
-    {"s", "del", "strike"},
-    {"code", "kbd", "samp", "tt"},
-)
+_SKIPPED = words("head title meta base rp rt source track param embed colgroup col area")
+_ITALIC, _STRIKE, _CODE = words("i em cite dfn var"), words("s del strike"), words("code kbd samp tt")
 _CJK = r"[　-〿぀-ヿ㐀-䶿一-鿿豈-﫿＀-｠￠-￦]"
 _WRAP = re.compile(rf"(?<={_CJK})[ \t\f]*[\r\n]+[ \t\f\r\n]*(?={_CJK})")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _RULE = 1000  # the weight of a gap that holds a rule
-_PLAIN = Span(text="")
 _CARD = 600  # letters; a longer block is a text even if it is one link
 
 Flow = list["Block | int"]
@@ -82,8 +70,8 @@ def _settled(flow: Flow) -> Iterator[Block]:
             weights.append(room + 1)
         blocks.append(one)
         room = 0
-    for block, broken in zip(blocks, [False, *gaps(weights)], strict=False):
-        if broken:
+    for block, parted in zip(blocks, [False, *gaps(weights)], strict=False):
+        if parted:
             yield Break()
         yield block
 
@@ -101,7 +89,7 @@ class _Writer:
         """The blocks of a node's children."""
         out: Flow = []
         outer, self.run = self.run, []
-        self._walk(node, _PLAIN, out)
+        self._walk(node, PLAIN, out)
         self._flush(out)
         self.run = outer
         return out
@@ -112,10 +100,10 @@ class _Writer:
     def _walk(self, node: Node, style: Span, out: Flow) -> None:
         for child in node.children:
             if isinstance(child, str):
-                self.run.append(_said(style, _SPACE.sub(" ", _WRAP.sub("", child))))
+                self.run.append(markup.said(style, _SPACE.sub(" ", _WRAP.sub("", child))))
             elif child.tag in _SKIPPED or is_aside(child, self.whole):
                 continue
-            elif child.tag in _BLOCKS or (self.cards and child.card and child.links):
+            elif child.tag in BLOCKS or (self.cards and child.card and child.links):
                 self._flush(out)
                 out += self._block(child, style)
             else:
@@ -126,7 +114,7 @@ class _Writer:
         if tag == "br":
             self.run.append(Span(text="\n"))
         elif tag == "ruby":
-            self.run += _ruby(node, style)
+            self.run += markup.ruby(node, style)
         elif tag == "wbr":
             return
         else:
@@ -134,7 +122,7 @@ class _Writer:
 
     def _styled(self, node: Node, style: Span) -> Span:
         tag = node.tag
-        if tag in _BOLD:
+        if tag in BOLD:
             return replace(style, bold=True)
         if tag in _ITALIC:
             return replace(style, italic=True)
@@ -151,7 +139,7 @@ class _Writer:
     def _flush(self, out: Flow) -> None:
         """The inline text so far as paragraphs: two line breaks part them, more are room."""
         run, self.run = self.run, []
-        lines = _lines(run)
+        lines = markup.lines(run)
         held: list[Spans] = []
         blank = 0
         seen = False
@@ -188,14 +176,14 @@ class _Writer:
 
     def _block(self, node: Node, style: Span) -> Flow:
         tag = node.tag
-        if tag in _HEADINGS or tag == "dt":
+        if tag in HEADINGS or tag == "dt":
             return self._heading(node)
         if self.cards and (card := self._card(node)):
             return [card]
         match tag:
             case "hr":
                 return [_RULE]
-            case "p" | "div" if _blank(node):
+            case "p" | "div" if markup.blank(node):
                 return [1]
             case "ul" | "ol":
                 return self._list(node)
@@ -204,7 +192,7 @@ class _Writer:
             case "table":
                 return self._table(node)
             case "pre":
-                return _code(node)
+                return [*markup.code(node)]
             case "img":
                 return self._image(node)
             case "iframe":
@@ -229,18 +217,18 @@ class _Writer:
             elif not isinstance(one, int):
                 rest.append(one)  # a picture within a heading
         words = trimmed([replace(span, text=span.text.replace("\n", " ")) for span in run])
-        return [*([Heading(level=_HEADINGS.get(node.tag, 6), spans=words)] if words else []), *rest]
+        return [*([Heading(level=HEADINGS.get(node.tag, 6), spans=words)] if words else []), *rest]
 
     def _list(self, node: Node) -> Flow:
         ordered = node.tag == "ol"
         items = [child for child in node.children if isinstance(child, Node) and child.tag not in _SKIPPED]
         step = -1 if "reversed" in node.attrs else 1
-        number = _number(node.attrs.get("start"), sum(one.tag == "li" for one in items) if step < 0 else 1)
+        number = markup.number(node.attrs.get("start"), sum(one.tag == "li" for one in items) if step < 0 else 1)
         out: list[Item] = []
         cards, self.cards = self.cards, False
         for one in items:
-            number = _number(one.attrs.get("value"), number)
-            blocks = self.blocks(one) if one.tag == "li" else tuple(_settled(self._block(one, _PLAIN)))
+            number = markup.number(one.attrs.get("value"), number)
+            blocks = self.blocks(one) if one.tag == "li" else tuple(_settled(self._block(one, PLAIN)))
             if not blocks:
                 continue
             if one.tag != "li" and out:  # a list directly within a list belongs to the item above
@@ -249,18 +237,18 @@ class _Writer:
             out.append(Item(marker=one.attrs.get("data-marker") or (f"{number}." if ordered else "•"), blocks=blocks))
             number += step
         self.cards = cards
-        items_typed = _typed(out)
-        return [List(ordered=ordered or items_typed != out, items=tuple(items_typed))] if out else []
+        typed = markup.typed(out)
+        return [List(ordered=ordered or typed != out, items=tuple(typed))] if out else []
 
     def _quote(self, node: Node) -> Flow:
         blocks = tuple(tidy(self.blocks(node)))
         return [Quote(blocks=blocks)] if blocks else []
 
     def _table(self, node: Node) -> Flow:
-        rows = [list(_cells(row)) for row in _rows(node)]
+        rows = [list(markup.cells(row)) for row in markup.rows(node)]
         rows = [row for row in rows if row]
-        if not rows or node.attrs.get("role") == "presentation" or _for_layout(rows):
-            return self._plain(node, _PLAIN)
+        if not rows or node.attrs.get("role") == "presentation" or markup.for_layout(rows):
+            return self._plain(node, PLAIN)
         cells = tuple(tuple(self._cell(cell) for cell in row) for row in rows)
         return [Table(header=all(cell.tag == "th" for cell in rows[0]), rows=cells)]
 
@@ -287,7 +275,7 @@ class _Writer:
         if node.linked < node.size and not (embedded and node.linked * 4 >= node.size):
             return None
         link = absolute(node.links[0], self.base)
-        title = _card_title(node) if link and self._elsewhere(link) else ""
+        title = markup.card_title(node) if link and self._elsewhere(link) else ""
         return Cited(title=title, url=link) if title else None
 
     def _elsewhere(self, link: str) -> bool:
@@ -304,143 +292,3 @@ class _Writer:
         link = absolute(inner, "") or link if inner else link
         title = " ".join(node.attrs.get("title", "").split())
         return [Cited(title=title or link, url=link)] if title or inner or "/embed" in link else []
-
-
-def _card_title(node: Node) -> str:
-    inner = [one for one in node.nodes() if one is not node and one.size]
-    for one in inner:
-        if any("title" in name for name in one.names()):
-            return one.text()
-    for one in inner:
-        if one.tag in _HEADINGS or (one.tag in _BOLD and node.card):
-            return one.text()
-    if any(one.tag in _BLOCKS for one in inner):
-        return next(
-            (one.text() for one in inner if not any(isinstance(kid, Node) and kid.size for kid in one.children)), ""
-        )
-    return next((one.text() for one in inner if one.tag == "a"), "") if node.card else node.text()
-
-
-# --- small pieces ---
-
-
-def _lines(run: Iterable[Span]) -> list[Spans]:
-    """Inline text cut at its line breaks; white space at the edges of lines gone."""
-    merged: list[Span] = []
-    for span in run:
-        text = span.text
-        if merged and (merged[-1].text[-1:] in (" ", "\n") or not merged[-1].text) and text.startswith(" "):
-            text = text[1:]
-        if not text:
-            continue
-        merged.append(span if text is span.text else replace(span, text=text))
-    out: list[list[Span]] = [[]]
-    for span in merged:
-        if span.text == "\n":
-            out.append([])
-        else:
-            out[-1].append(span)
-    return [trimmed(_fused(line)) for line in out]
-
-
-def _fused(line: list[Span]) -> list[Span]:
-    """Neighbours of one style as one span; a reading stays with its own text."""
-    if len(line) < 2:
-        return line
-    groups = groupby(line, key=lambda one: (one.bold, one.italic, one.strike, one.code, one.link, one.ruby))
-    out: list[Span] = []
-    for (*_, ruby), group in groups:
-        same = list(group)
-        out += same if ruby or len(same) == 1 else [replace(same[0], text="".join(one.text for one in same))]
-    return out
-
-
-def _said(style: Span, text: str) -> Span:
-    return Span(text=text) if style is _PLAIN else replace(style, text=text)
-
-
-def _blank(node: Node) -> bool:
-    """An empty line made by hand: `<p>&nbsp;</p>`, `<p><br></p>`. An empty `<p></p>` takes no room."""
-    if node.size:
-        return False
-    inside = list(node.nodes())
-    if any(one.tag in ("img", "iframe", "hr", "picture") for one in inside):
-        return False
-    texts = "".join(kid for one in inside for kid in one.children if isinstance(kid, str))
-    return any(one.tag == "br" for one in inside) or "\xa0" in texts or "　" in texts
-
-
-def _ruby(node: Node, style: Span) -> list[Span]:
-    """Base texts with their readings."""
-    out: list[Span] = []
-    base = ""
-    for child in node.children:
-        if isinstance(child, str):
-            base += child.strip()
-        elif child.tag in ("rt", "rtc"):
-            if base:
-                out.append(replace(style, text=base, ruby=child.text() or None))
-            base = ""
-        elif child.tag != "rp":
-            base += child.text()
-    return [*out, *([replace(style, text=base)] if base else [])]
-
-
-def _number(text: str | None, otherwise: int) -> int:
-    return int(text) if text and re.fullmatch(r"-?[0-9]{1,6}", text.strip()) else otherwise
-
-
-def _typed(items: list[Item]) -> list[Item]:
-    """Items whose texts all carry a number typed by hand: it is the marker, the list's own was hidden."""
-    out: list[Item] = []
-    for item in items:
-        first = item.blocks[0]
-        found = marker(words_of(first.spans)) if isinstance(first, Paragraph) else None
-        if found is None or not isinstance(first, Paragraph) or not re.search(r"\d|[①-⑳]", found[0]):
-            return items
-        out.append(Item(marker=found[0], blocks=(Paragraph(spans=cut(first.spans, found[1])), *item.blocks[1:])))
-    return out
-
-
-def _rows(table: Node) -> Iterator[Node]:
-    """The rows of a table, not those of tables in it."""
-    for child in table.children:
-        if isinstance(child, Node):
-            if child.tag == "tr":
-                yield child
-            elif child.tag in ("thead", "tbody", "tfoot"):
-                yield from (one for one in child.children if isinstance(one, Node) and one.tag == "tr")
-
-
-def _cells(row: Node) -> Iterator[Node]:
-    yield from (one for one in row.children if isinstance(one, Node) and one.tag in ("td", "th"))
-
-
-def _for_layout(rows: Sequence[Sequence[Node]]) -> bool:
-    """Whether a table only arranges the page: one column without a header, or cells that hold blocks."""
-    if any(cell.tag == "th" for row in rows for cell in row):
-        return False
-    blocks = {"h1", "h2", "h3", "h4", "table", "ul", "ol", "blockquote"}
-    if all(len(row) == 1 for row in rows):
-        return True
-    cells = [cell for row in rows for cell in row]
-    return any(
-        one.tag in blocks or (one.tag in ("p", "div") and cell.size > 200) for cell in cells for one in cell.nodes()
-    )
-
-
-def _code(node: Node) -> Flow:
-    text = "".join(_raw(node)).strip("\n")
-    inner = next((one for one in node.nodes() if one.tag == "code"), node)
-    language = next((name.removeprefix("language-") for name in inner.names() if name.startswith("language-")), "")
-    return [Code(text=text, language=language)] if text.strip() else []
-
-
-def _raw(node: Node) -> Iterator[str]:
-    for child in node.children:
-        if isinstance(child, str):
-            yield child
-        elif child.tag == "br":
-            yield "\n"
-        else:
-            yield from _raw(child)

@@ -197,7 +197,8 @@ def page(essay: Essay) -> str:
     body = headed("h1", "h2", "h3", "<hr>")(essay)
     return (
         "<!DOCTYPE html><html><head><title>Site</title><script>var a = '<p>no</p>';</script></head>"
-        '<body class="post-template comments-open"><header><a href="/">Site</a><nav><ul><li>Home</li></ul></nav></header>'
+        '<body class="post-template comments-open"><header><a href="/">Site</a>'
+        "<nav><ul><li>Home</li></ul></nav></header>"
         f'<main><article class="post"><div class="entry-content">{body}</div></article>'
         '<div id="comments"><h3>3 comments</h3><ol class="comment-list"><li>私はそうは思わない</li></ol></div></main>'
         '<aside class="sidebar"><h2>人気記事</h2><ul><li><a href="https://example.net/">別の記事</a></li></ul></aside>'
