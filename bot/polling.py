@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -26,6 +26,7 @@ from storage.sources import Source
 log = structlog.get_logger()
 
 AT_ONCE = 50  # feeds under way
+HOURLY = 7 * 24  # items a week
 FLOOD = 10
 """More new items than this in one poll, and more than half of what the feed shows, is held for a moderator: a publisher
 that changed its ids looks just like that."""
@@ -167,7 +168,7 @@ class Poller:
             await self._note_failure(feed, error)
             return Polled(address=feed.address, error_code=error.code, error=str(error))
         now = self._clock()
-        weekly = await sources.weekly_entries(self._db, feed.id, now)
+        weekly = await self._weekly(feed, now)
         renamed = [identities for identities in shown.unchanged if not all(one in known for one in identities)]
         poll = _Shown(feed=feed, fetched=fetched, shown=shown, renamed=renamed, weekly=weekly)
         try:
@@ -248,9 +249,14 @@ class Poller:
         self._publish()
         return result
 
+    async def _weekly(self, feed: Source, now: datetime) -> int:
+        """New items a week. A feed that is known for less than a week counts as hourly: its pace is not known yet."""
+        young = feed.baseline is None or now - feed.baseline < timedelta(days=7)
+        return max(await sources.weekly_entries(self._db, feed.id, now), HOURLY if young else 0)
+
     async def _note_unchanged(self, feed: Source, fetched: Fetched) -> None:
         now = self._clock()
-        weekly = await sources.weekly_entries(self._db, feed.id, now)
+        weekly = await self._weekly(feed, now)
         at = next_check(
             now,
             weekly_entries=weekly,

@@ -609,3 +609,16 @@ async def test_an_embargo_holds_a_piece_back_at_every_place(news: Newsroom) -> N
     await news.db.write(lambda tx: ingest.take(tx, feed, found(embargo=until), now=news.clock()))
     assert await news.shown() == []
     assert await news.shown(hours=5) == ["The night bus"]
+
+
+async def test_a_feed_of_unknown_pace_is_asked_hourly_at_first(news: Newsroom) -> None:
+    feed = await news.follow()
+    await news.poller.poll(feed)
+    first = await sources.source(news.db, feed.id)
+    assert first.next_check is not None
+    assert timedelta(minutes=50) < first.next_check - news.clock() < timedelta(minutes=70)
+    news.clock.move(days=8)
+    await news.poller.poll(first)
+    later = await sources.source(news.db, feed.id)
+    assert later.next_check is not None
+    assert later.next_check - news.clock() > timedelta(hours=20)
