@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench lock clean
+.PHONY: help setup run test lint bench docs lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ lint: setup ## Check style, types and the arrows between rooms
 
 bench: setup ## Measure; one JSON line a figure
 	@$(BIN)/python -m bench
+
+docs: setup ## Write what is generated of the docs (settings, commands, .env.example)
+	@$(BIN)/python -m docs.make
 
 lock: ## Pin the newest versions that pyproject.toml allows
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

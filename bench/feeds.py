@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from statistics import median
@@ -242,7 +243,7 @@ class _Client:
         )
         known = self.known.setdefault(feed, {})
         shown = await self.pool.parse(fetched.body, fetched.content_type, fetched.final_url, known)
-        self.fetched[feed] = fetched
+        self.fetched[feed] = replace(fetched, body=b"")
         for found in shown.entries:
             known.update((identity, found.fingerprint) for identity in found.identities)
         return shown

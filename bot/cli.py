@@ -242,6 +242,17 @@ def backfill(
 
 
 @app.command()
+def repost(
+    piece: Annotated[str, typer.Argument(help="Number, or words of the title.")],
+    place: Annotated[str | None, typer.Option(help="Only at this place.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a piece again where it was removed in the chat, is stuck, or was rolled into another message."""
+    result = _call("repost", piece=piece, place=place)
+    _show(result, as_json, "\n".join(f"{one}: coming" for one in result))
+
+
+@app.command()
 def status(as_json: Json = False) -> None:
     """Say how feeds, places and posts are doing."""
     result = _call("status")
@@ -410,6 +421,13 @@ def feed_set(
     """Change a feed; only what is given."""
     result = _call("feed set", address=address, text=text, review=review, paused="" if resume else pause)
     _show(result, as_json, "\n".join(_feed_lines([result])))
+
+
+@feed_app.command("remove")
+def feed_remove(address: str, as_json: Json = False) -> None:
+    """Follow a feed no longer; its pieces stay."""
+    result = _call("feed remove", address=address)
+    _show(result, as_json, f"{result['feed']}: removed; its pieces stay")
 
 
 @feed_app.command("release")

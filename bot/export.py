@@ -14,13 +14,10 @@ from core.errors import Refusal
 from core.faces import full_text, shareable
 from core.pieces import outline_to_json
 from core.times import moment
-from storage import pieces
-from storage.db import Db
+from storage import overview, pieces
 
 if TYPE_CHECKING:
     from bot.house import House
-
-PAGE = 1000  # rows read at a time
 
 
 async def export(house: House, path: Path, progress: Callable[[str], None]) -> dict[str, int]:
@@ -47,8 +44,8 @@ async def export(house: House, path: Path, progress: Callable[[str], None]) -> d
 
 async def _rows(house: House) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     db = house.db
-    async for row in _paged(db, "select id from piece where id > ? order by id limit ?"):
-        piece = await pieces.piece(db, row["id"])
+    async for number in overview.piece_numbers(db):
+        piece = await pieces.piece(db, number)
         assert piece is not None
         shown = shareable(piece.outline, piece.text_mode)
         yield "piece", {
@@ -57,12 +54,7 @@ async def _rows(house: House) -> AsyncIterator[tuple[str, dict[str, Any]]]:
             "published": piece.published.isoformat(), "topics": [one.name(piece.language) for one in piece.topics],
             "text": full_text(piece), "outline": outline_to_json(shown),
         }  # fmt: skip
-    async for row in _paged(
-        db,
-        """select o.*, p.platform, p.channel from posting o join place p on p.id=o.place_id
-           where o.id > ? order by o.id limit ?""",
-    ):
-        leaves = await db.read("select name, ref, shown_at from leaf where posting_id=? order by position", row["id"])
+    async for row, leaves in overview.all_postings(db):
         yield "posting", {
             "place": f"{row['platform']}:{row['channel']}", "subject": row["subject"],
             "piece": row["subject_id"] if row["subject"] == "piece" else None, "state": row["state"],
@@ -79,26 +71,14 @@ async def _rows(house: House) -> AsyncIterator[tuple[str, dict[str, Any]]]:
 
 async def _answers(house: House) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """Reactions that stand, and comments that may be shown; of the others that they are there, not what they say."""
-    rows = await house.db.read(
-        """select r.piece_id, r.kind, r.source, r.at, e.name as emoji, p.platform, p.account, p.name, a.channel,
-               a.anchor, a.comment_id, a.section
-           from reaction r join emoji e on e.id=r.emoji_id join person p on p.id=r.person_id
-           join anchor a on a.id=r.anchor_id where r.present=1 order by r.piece_id, r.at"""
-    )
-    for row in rows:
+    async for row in overview.all_reactions(house.db):
         stance = house.settings.stances.of(row["emoji"])
         yield "reaction", {
             "piece": row["piece_id"], "place": f"{row['platform']}:{row['channel']}", "message": row["anchor"],
             "comment": row["comment_id"], "section": row["section"], "person": row["account"], "emoji": row["emoji"],
             "stance": stance.key if stance else None, "source": row["source"], "at": moment(row["at"]).isoformat(),
         }  # fmt: skip
-    async for row in _paged(
-        house.db,
-        """select c.*, a.platform, a.channel, a.anchor, p.account, p.name, coalesce(s.agree, 0) as agree,
-               coalesce(s.disagree, 0) as disagree from comment c join anchor a on a.id=c.anchor_id
-           left join person p on p.id=c.person_id left join comment_score s on s.comment_id=c.id
-           where c.id > ? and c.state <> 'erased' order by c.id limit ?""",
-    ):
+    async for row in overview.all_comments(house.db):
         shown = row["state"] in ("visible", "featured")
         yield "comment", {
             "comment": row["id"], "piece": row["piece_id"], "place": f"{row['platform']}:{row['channel']}",
@@ -112,12 +92,3 @@ async def _answers(house: House) -> AsyncIterator[tuple[str, dict[str, Any]]]:
 
 def _link(house: House, row: Any, ref: str | None) -> str | None:
     return house.link(row["platform"], row["channel"], ref.split(" ")[0]) if ref else None
-
-
-async def _paged(db: Db, sql: str) -> AsyncIterator[Any]:
-    """Rows by rising id, a page at a time; the statement takes (last id, limit)."""
-    last = 0
-    while rows := await db.read(sql, last, PAGE):
-        for row in rows:
-            yield row
-        last = rows[-1]["id"]

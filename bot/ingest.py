@@ -213,9 +213,9 @@ async def place(
     for at in await places.in_tx(tx):
         if only is not None and at.id not in only:
             continue
-        if belongs(piece, at, subject, limited).ok:
-            if await postings.want(tx, at.id, "piece", piece.number, due=due, now=now):
-                placed.append(at)
+        fits = belongs(piece, at, subject, limited).ok
+        if fits and await postings.want(tx, at.id, "piece", piece.number, due=due, now=now):
+            placed.append(at)
     return placed
 
 

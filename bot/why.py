@@ -135,13 +135,8 @@ def _of_source(source: sources.Source) -> Why:
 
 
 async def _of_address(house: House, asked: str) -> Why:
-    rows = []
-    if "://" in asked and (key := ingest.link_key(asked)):
-        rows = await house.db.read(
-            """select s.address, s.title, i.seen_at, i.piece_id, s.baseline_at from item i
-               join source s on s.id=i.source_id where i.identity in (?, ?)""",
-            f"link:{key}", f"guid:{asked}",
-        )  # fmt: skip
+    key = ingest.link_key(asked) if "://" in asked else None
+    rows = await sources.showings(house.db, key, asked) if key else []
     if not rows:
         story = Why(f"{asked}: never seen")
         for source in await sources.sources(house.db, "feed"):
@@ -151,12 +146,12 @@ async def _of_address(house: House, asked: str) -> Why:
                 story.lines.append(f"feed {source.address} has an error: {source.error}")
         return story
     for row in rows:  # a piece that is known by this guid, or by an address that it no longer has
-        if row["piece_id"] is not None and (piece := await pieces.piece(house.db, row["piece_id"])) is not None:
+        if row.piece is not None and (piece := await pieces.piece(house.db, row.piece)) is not None:
             return await _of_piece(house, piece)
     story = Why(f"{asked}: seen before, not posted")
     for row in rows:
         story.lines.append(
-            f"{row['title'] or row['address']} showed it when it was first looked at, and what is there at the first "
+            f"{row.source} showed it when it was first looked at, and what is there at the first "
             "look is not posted; `rondan backfill --last N` posts the newest"
         )
     return story

@@ -40,8 +40,8 @@ class Links(Protocol):
 class Tools:
     """What a command works with.
 
-    `wake` tells the publisher that rows have changed; `place` makes the postings of a piece, `let_out` publishes one that
-    was held; both give the new places.
+    `wake` tells the publisher that rows have changed; `place` makes the postings of a piece, `let_out` publishes one
+    that was held; both give the new places.
     """
 
     db: Db

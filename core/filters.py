@@ -298,7 +298,7 @@ class _Parser:
 
     def _look(self, start: int) -> re.Match[str]:
         found = _TOKEN.match(self.text, start)
-        assert found is not None  # noqa: S101  # the last alternatives take any character and the end
+        assert found is not None  # the last alternatives take any character and the end
         self.found = found
         if found["bad"] and found["bad"] in _QUOTES:
             self.fail("this quote is not closed; close it.", "引用符が閉じていません。閉じてください。")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from core.document import Block, Break, Cited, Document, Paragraph, plain_all, spans, words_of
 from core.keys import carry_keys as carry_keys
 from core.keys import keyed
-from core.lines import headline, likeness, narrow, pairs, several
+from core.lines import ended, headline, likeness, narrow, pairs, several
 from core.pieces import Outline, Part, Section, Voice
 from core.seams import Role, opens, roles_of
 from core.text import fold, language_of
@@ -23,6 +23,7 @@ from core.voices import (
     concludes,
     framed,
     is_area,
+    is_comments,
     is_furniture,
     names_analysis,
     names_report,
@@ -136,8 +137,9 @@ def _titles(units: Sequence[Unit]) -> bool:
         return first.level not in levels or rest[0].kind not in ("text", "rest") or opens(rest)
     if first.kind == "line":
         return True
-    plain_sentence = first.kind == "text" and narrow(first.text, 80) and not several(first.text)
-    return plain_sentence and rest[0].kind in ("line", "head")
+    # A line with sentences in it is a title only where lines follow: 「貧しくしたのか。私は怖い」 above a heading.
+    titled = first.kind == "text" and narrow(first.text, 100) and not (several(first.text) and ended(first.text))
+    return titled and rest[0].kind in ("line", "head")
 
 
 def _same(text: str, other: str) -> bool:
@@ -172,7 +174,7 @@ def _cuts(unit: Unit, before: Sequence[Unit], tail: Sequence[Unit]) -> bool:
     if is_area(unit.text, [one.text for one in tail], headed=headed):
         return True
     short = sum(len(one.text) for one in tail) * 5 < sum(len(one.text) for one in before)
-    return not headed and short and len(tail) > 1 and not any(concludes(one.text, last=True) for one in tail)
+    return not headed and short and is_comments(unit.text) and not any(concludes(one.text, last=True) for one in tail)
 
 
 # --- parts ---
@@ -229,6 +231,7 @@ class _Evidence:
     weighing: float
     framed: bool
     named: bool
+    offers: bool  # to go on with the same article
 
     @property
     def summary(self) -> bool:
@@ -238,7 +241,8 @@ class _Evidence:
     @property
     def likely(self) -> bool:
         """Enough after the title or card of an article."""
-        return self.summary or (self.reporting >= 0.25 and self.reporting > self.weighing)
+        told = self.reporting >= 0.25 and self.reporting > self.weighing
+        return self.summary or told or (self.offers and self.weighing < 0.34)
 
 
 def _evidence(draft: _Draft) -> _Evidence:
@@ -250,6 +254,7 @@ def _evidence(draft: _Draft) -> _Evidence:
         weighing=sum(map(weighs, texts)) / count,
         framed=any(map(framed, [*headings, *texts[:2]])),
         named=any(map(names_report, headings)),
+        offers=any(section.offer for section in draft.sections),
     )
 
 

@@ -89,6 +89,10 @@ _AREA = re.compile(
     re.I,
 )
 _PLAIN_AREA = re.compile(r"^\W*(コメント|comments?|responses?|discussion)\W*$", re.I)
+_COMMENTS = re.compile(
+    r"^\W*(この記事への)?(コメント(一覧|欄)?|(\d+\s+)?comments?)\s*([(（\[]?\s*(\d+|[０-９]+)\s*件?\s*[)）\]]?)?\W*$",
+    re.I,
+)
 _LIKE_COMMENTS = re.compile(
     r"\d{1,4}[年/.-]\d{1,2}[月/.-]\d{1,2}|\d{1,2}:\d{2}|返信|\breply\b|名無し|より：|さん[:：\s]|投稿者|posted by|\bsays:|ログイン"
     r"|コメントする|いいね|ago\b|匿名|\b(log|sign) in\b|まだありません|no comments",
@@ -171,6 +175,11 @@ def is_area(text: str, tail: Sequence[str], *, headed: bool) -> bool:
         return True
     signs = any(_LIKE_COMMENTS.search(one[:200]) for one in tail)
     return signs if _PLAIN_AREA.match(text) else signs or not headed
+
+
+def is_comments(text: str) -> bool:
+    """Whether a line is a heading of readers' comments and of nothing else."""
+    return _COMMENTS.match(text) is not None
 
 
 def is_furniture(text: str) -> bool:

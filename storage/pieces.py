@@ -170,6 +170,12 @@ async def set_featured(tx: Tx, number: int, featured: bool, now: datetime) -> No
     )
 
 
+async def held_of(db: Db, source: int) -> list[int]:
+    """The pieces of a source that wait for a moderator, oldest first."""
+    rows = await db.read("select id from piece where source_id=? and state='held' order by id", source)
+    return [row["id"] for row in rows]
+
+
 async def embargo_over(db: Db, now: datetime) -> list[int]:
     """Approved pieces whose embargo has ended."""
     rows = await db.read("select id from piece where state='approved' and embargo_at <= ? order by id", micros(now))

@@ -95,6 +95,22 @@ async def subject_changed(tx: Tx, subject: str, subject_id: int, now: datetime, 
     return len(rows)
 
 
+async def again(tx: Tx, subject: str, subject_id: int, place: int | None, now: datetime) -> list[str]:
+    """Show a subject again where somebody removed it, where it is stuck or was rolled up; gives the places."""
+    where, args = ("and place_id=?", (place,)) if place is not None else ("", ())
+    rows = await tx.read(
+        f"""update posting set revision=revision+1, state='due', due_at=?, attempts=0, reason='', changed_at=?
+            where subject=? and subject_id=? and state in ('withdrawn', 'stuck', 'skipped') {where}
+            returning place_id""",
+        micros(now), micros(now), subject, subject_id, *args,
+    )  # fmt: skip
+    for row in rows:
+        await wake_lane(tx, row["place_id"], micros(now))
+    ids = [row["place_id"] for row in rows]
+    found = await tx.read(f"select platform, channel from place where id in ({marks(len(ids))}) order by id", *ids)
+    return [f"{row['platform']}:{row['channel']}" for row in found]
+
+
 async def head(db: Reader, place: int, now: datetime) -> Posting | None:
     """The posting of a place that is to be worked on next: the one that has been due longest."""
     rows = await db.read(

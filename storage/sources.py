@@ -148,6 +148,14 @@ async def showing(db: Reader, number: int, own: int, link_key: str | None) -> li
     return [own, *(row["id"] for row in rows)]
 
 
+async def retire(tx: Tx, number: int) -> None:
+    """A feed becomes an address that pieces once came from; adding it again is a new source."""
+    await tx.run(
+        "update source set kind='retired', address=address || ' (removed ' || id || ')', next_check_at=null where id=?",
+        number,
+    )
+
+
 # --- what was seen ---
 
 
@@ -158,6 +166,24 @@ class Seen:
     identity: str
     fingerprint: str
     piece: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """That a source showed an address: which source, and the piece it became, if any."""
+
+    source: str
+    piece: int | None
+
+
+async def showings(db: Reader, link_key: str, guid: str) -> list[Showing]:
+    """Every source that showed an address or guid."""
+    rows = await db.read(
+        """select s.address, s.title, i.piece_id from item i join source s on s.id=i.source_id
+           where i.identity in (?, ?)""",
+        f"link:{link_key}", f"guid:{guid}",
+    )  # fmt: skip
+    return [Showing(row["title"] or row["address"], row["piece_id"]) for row in rows]
 
 
 async def seen(db: Reader, number: int, identities: Sequence[str]) -> dict[str, Seen]:

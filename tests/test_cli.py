@@ -199,9 +199,11 @@ def test_places(shell: Shell) -> None:
     assert "PAUSED" not in shell("place", "set", "web:tour", "--resume")
 
 
-def test_places_and_feeds_that_can_not_be(running: Shell) -> None:
+def test_what_can_not_be_is_refused_with_its_mend(running: Shell) -> None:
     running("place", "add", "web:taken")
     for args, mend in {
+        ("why", "999"): "there is no piece 999",
+        ("outline", "999"): "999",
         ("place", "add", "web:taken"): "is a place already",
         ("place", "add", "taken"): "write PLATFORM:CHANNEL",
         ("place", "add", "fax:x"): "there is no platform 'fax'; there are: web, console",
@@ -243,9 +245,6 @@ def test_pieces(shell: Shell, tmp_path: Path) -> None:
     assert shell("import", str(essay)) == f"#{number} The night bus: edited, published\n"
     why = shell.json("why", str(number))
     assert (why["piece"], why["places"][-1]["place"]) == (number, "web:pieces")
-    assert "no such piece" not in shell("why", "https://pub.example/unseen")
-    assert "there is no piece 999" in shell.refused("why", "999")
-    assert "999" in shell.refused("outline", "999")
     done = shell.run("import", str(tmp_path / "missing.md"), str(essay), "--json")
     assert (done.code, [entry["state"] for entry in json.loads(done.out)]) == (1, ["published", "error"])
     assert "missing.md does not exist" in done.err
@@ -281,7 +280,7 @@ def test_feeds(shell: Shell, web: FeedServer, request: pytest.FixtureRequest) ->
     web.put(f"/{name}/feed", rss("four", "one", "two", "three", name=name))
     (checked,) = shell.json("feed", "check", address)
     assert (checked["new"], checked["edited"], checked["unchanged"], checked["held"]) == (1, 0, 3, 0)
-    assert f"{address}: unchanged" in shell("feed", "check", "--all")
+    assert f"{address}: unchanged" in shell("feed", "check", "--all").splitlines()
     assert "new 1" in shell("backfill", "--last", "2", "--feed", address)
     assert shell.json("feed", "set", address, "--review", "--pause", "summer")["paused"] == "summer"
     assert "PAUSED: summer" in shell("feed", "list")
@@ -291,38 +290,38 @@ def test_feeds(shell: Shell, web: FeedServer, request: pytest.FixtureRequest) ->
     assert address in shell("opml", "export")
 
 
-def test_feeds_that_can_not_be_read_are_kept_with_their_reason(alone: Shell, web: FeedServer) -> None:
+def test_feeds_that_can_not_be_read_are_kept_with_their_reason(running: Shell, web: FeedServer) -> None:
     bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     web.put("/bomb", f'<!DOCTYPE r [<!ENTITY e0 "lol">{bomb}]><r>&e9;</r>')
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         refused = f"http://127.0.0.1:{unused.getsockname()[1]}/feed"
-    shell = alone
-    said = shell.run("feed", "add", refused)
+    said = running.run("feed", "add", refused)
     assert said.code == 0
     assert "can't read it yet" in said.err
-    shell("feed", "add", web.url("/bomb"))
-    listed = {one["feed"]: one for one in shell.json("feed", "list")}
+    running("feed", "add", web.url("/bomb"))
+    ours = (refused, web.url("/bomb"))
+    listed = {one["feed"]: one for one in running.json("feed", "list") if one["feed"] in ours}
     assert (listed[refused]["error_code"], listed[refused]["failures"]) == ("refused", 1)
     assert listed[web.url("/bomb")]["error_code"] in ("not-a-feed", "too-complex")
-    status = shell("status")
+    status = running("status")
     for address, one in listed.items():
         assert f"1 failures: {one['error']}" in status
-        assert one["error"] in shell("why", address)
+        assert one["error"] in running("why", address)
 
 
-def test_opml(alone: Shell, web: FeedServer, tmp_path: Path) -> None:
+def test_opml(running: Shell, web: FeedServer, tmp_path: Path) -> None:
     path = tmp_path / "feeds.opml"
     web.put("/listed", rss("one"))
     entry = f'<outline type="rss" text="Listed" xmlUrl="{web.url("/listed")}"/>'
     path.write_text(f'<opml version="2.0"><head/><body>{entry}</body></opml>')
-    assert alone("opml", "import", str(path)) == f"{web.url('/listed')}: added\n"
-    assert alone("opml", "import", str(path)) == f"{web.url('/listed')}: known\n"
-    path.write_text(alone("opml", "export"))
-    assert alone.json("opml", "import", str(path)) == [{"feed": web.url("/listed"), "title": "Listed", "new": False}]
-    assert "can't read" in alone.refused("opml", "import", str(tmp_path))
+    assert running("opml", "import", str(path)) == f"{web.url('/listed')}: added\n"
+    assert running("opml", "import", str(path)) == f"{web.url('/listed')}: known\n"
+    path.write_text(running("opml", "export"))
+    assert {"feed": web.url("/listed"), "title": "Listed", "new": False} in running.json("opml", "import", str(path))
+    assert "can't read" in running.refused("opml", "import", str(tmp_path))
     path.write_text("no list")
-    assert "OPML" in alone.refused("opml", "import", str(path), code=1)
+    assert "OPML" in running.refused("opml", "import", str(path), code=1)
 
 
 def test_export_and_status(shell: Shell, tmp_path: Path) -> None:

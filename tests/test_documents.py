@@ -128,8 +128,8 @@ def test_html_tables_and_tables_for_layout() -> None:
         "<p><a href='https://news.example/1'>記事の題</a></p>",
         "<figure><a href='https://news.example/1'><img src='/i.png'><strong>記事の題</strong></a></figure>",
         "<iframe class='embed-card' title='記事の題' src='https://cards.example/embed?url=https%3A%2F%2Fnews.example%2F1'></iframe>",
-        "<article class='ogpCard_root'><a href='https://news.example/1'><div class='ogpCard_title'>記事の題</div>"
-        "<div>説明です。</div></a></article>",
+        ("<article class='ogpCard_root'><a href='https://news.example/1'><div class='ogpCard_title'>記事の題</div>"
+        "<div>説明です。</div></a></article>"),
         "<blockquote class='wp-embedded-content'><a href='https://news.example/1'>記事の題</a></blockquote>",
         "<div class='blogcard'><a href='https://news.example/1'><span class='title'>記事の題</span></a><span>news.example</span></div>",
         "<p>新しい橋の完成を祝う町の人々の長い一日<br>https://news.example/1</p>",
@@ -205,7 +205,7 @@ def test_html_never_raises(source: str) -> None:
 
 
 def test_html_drops_nul_and_invalid_bytes() -> None:
-    assert [plain(block) for block in web(b"<p>a\0b</p><p>c\xffd</p>")][0] == "ab"
+    assert next(plain(block) for block in web(b"<p>a\0b</p><p>c\xffd</p>")) == "ab"
 
 
 # --- Markdown ---

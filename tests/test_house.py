@@ -31,22 +31,13 @@ LONGEST = 400  # lines of a file of the rooms or the page
 LONGEST_TEST = 700  # lines of a test or bench: it follows what it looks at
 ALLOWED = {
     "bot/cli.py": "one function a shell command, nothing but options and printing",
-    "bot/verbs.py": "one function a verb; to be cut by area (pieces, places, feeds) when the next verbs come",
     "bot/sources/html.py": "one walk over one tree; cut in two it would be read in two places",
     "bot/platforms/web/page/app.js": "the page's one state and what draws it",
     "core/outline.py": "one rule, from units to keys; the lists of words and looks are in files of their own",
     "core/seams.py": "one decision about one thing, the seam",
     "core/text.py": "the pure rules of text, each short",
 }
-SQL_ALLOWED = {
-    "bot/collect.py": "recall compares whole rows of anchors, reactions and comments",
-    "bot/export.py": "export reads every table",
-    "bot/publish.py": "postpones a lane and finds a leaf",
-    "bot/sample/__init__.py": "asks whether the database is new",
-    "bot/verbs.py": "counts for status, held pieces of a feed",
-    "bot/why.py": "looks an item up by its address",
-    "commands/reading.py": "the caller's place, and a person's button presses",
-}
+SQL_ALLOWED: dict[str, str] = {}
 """Statements that stand outside `storage` and should move there; no new ones."""
 
 SKIPPED = {"__pycache__", "data", "dist"}

@@ -270,6 +270,20 @@ async def test_what_somebody_deletes_in_the_chat_is_not_posted_again(stage: Stag
     assert stage.shown() == []
 
 
+async def test_what_was_removed_in_the_chat_can_be_posted_again_on_purpose(stage: Stage) -> None:
+    await add_place(stage.db, stage.clock)
+    taken = await stage.take(found())
+    await stage.settle()
+    await stage.chat.room.delete(stage.chat.room.entries("general")[0])
+    await stage.take(found(title="The night bus runs", fingerprint="1:other"))
+    await stage.settle()
+    assert stage.shown() == []
+    places_again = await stage.db.write(lambda tx: postings.again(tx, "piece", taken.piece or 0, None, stage.clock()))
+    assert places_again == ["web:general"]
+    await stage.settle()
+    assert stage.shown() == ["The night bus runs"]
+
+
 async def test_quiet_hours_hold_a_piece_until_they_end(stage: Stage) -> None:
     place = await add_place(stage.db, stage.clock, zone="Asia/Tokyo", quiet=("17:00", "19:00"))
     taken = await stage.take(found())  # 18:00 in Tokyo

@@ -71,7 +71,7 @@ async def test_posted_waiting_filtered_capped_and_too_late(house: House, clock: 
     verdict, because = await said(house, "1", "none")
     assert (verdict, because[:24]) == ("skipped", "over the cap of 0 a day:")
     assert await said(house, "1", "later") == (
-        "not posted", "the place was added after the piece came in; `rondan backfill` posts it",
+        "not posted", "the place was added later; `rondan backfill --place web:later` posts the newest there",
     )  # fmt: skip
     await verb(house, "backfill", place="web:later", last=3)
     assert (await said(house, "1", "later"))[0] == "due"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot import folders
 from core.chat import Place
-from storage import places
+from storage import overview, places
 
 if TYPE_CHECKING:
     from bot.house import House
@@ -16,9 +16,15 @@ PIECES = Path(__file__).parent / "pieces"
 PLACES = (
     Place(id=0, platform="web", channel="lobby", name="Lobby", community="web", language="ja", zone="Asia/Tokyo"),
     Place(
-        id=0, platform="web", channel="essays", name="Essays", community="web", layout="thread", language="ja",
+        id=0,
+        platform="web",
+        channel="essays",
+        name="Essays",
+        community="web",
+        layout="thread",
+        language="ja",
         zone="Asia/Tokyo",
-    ),  # fmt: skip
+    ),
     Place(
         id=0, platform="web", channel="english", name="English", community="web", language="en", filter="language:en"
     ),
@@ -27,8 +33,7 @@ PLACES = (
 
 async def load_sample(house: House) -> list[str]:
     """Fill a new database; gives the titles, none if the database holds anything or is to serve a real platform."""
-    rows = await house.db.read("select (select count(*) from source) + (select count(*) from place) as n")
-    if rows[0]["n"] or set(house.chats) - {"web", "console"}:
+    if not await overview.is_new(house.db) or set(house.chats) - {"web", "console"}:
         return []
     for place in PLACES:
         await places.add_place(house.db, place, "community", house.clock())

@@ -226,7 +226,7 @@ class _Unpacker:
         return self._left >= 0
 
     def _unpacked(self, chunk: bytes) -> tuple[bytes, bytes]:
-        assert self._inflate is not None  # noqa: S101 - for the type checker
+        assert self._inflate is not None
         try:
             out = self._inflate.decompress(chunk, self._left + 1)
         except zlib.error:

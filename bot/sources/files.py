@@ -76,12 +76,13 @@ def read(path: Path) -> Found:
 def _decoded(path: Path, body: bytes) -> str:
     """The words of a text file: what its first bytes, UTF-8 or Japanese kana prove; nothing is guessed beyond."""
     encoding = charset.encoding_of(body)
+    unknown = SourceError("charset", f"{path} is neither UTF-8 nor Japanese in Shift_JIS or EUC-JP: save it as UTF-8")
+    if encoding == "cp1252":  # the name for "could be anything"
+        raise unknown
     try:
-        if encoding != "cp1252":  # the name for "could be anything"
-            return body.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError:
-        pass
-    raise SourceError("charset", f"{path} is neither UTF-8 nor Japanese in Shift_JIS or EUC-JP: save it as UTF-8")
+        return body.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise unknown from error
 
 
 def _found(path: Path, title: str, fields: markdown.Fields, document: Document) -> Found:

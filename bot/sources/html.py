@@ -261,7 +261,8 @@ class _Writer:
 
     def _image(self, node: Node) -> Flow:
         for name in ("data-src", "src"):
-            if link := absolute(node.attrs.get(name) or "#", self.base):
+            given = node.attrs.get(name)
+            if given and (link := absolute(given, self.base)):
                 return [Image(url=link, alt=" ".join(node.attrs.get("alt", "").split()))]
         return []
 
