@@ -334,7 +334,7 @@ def test_text_numbers_that_are_no_lists() -> None:
 
 
 def test_text_wrapped_by_an_editor_is_one_paragraph() -> None:
-    wrapped = "The ferry leaves at ten past eleven, and on most nights it carries\nfewer than nine people across to the\nother side."
+    wrapped = "The ferry leaves at ten past eleven, and on most nights it carries\nfewer than nine people across to the other side, and then it waits\nfor morning."
     (block,) = txt(wrapped)
     assert plain(block) == wrapped.replace("\n", " ")
 

@@ -168,7 +168,7 @@ def article(root: Node) -> tuple[Node, str | None]:
     least = max(1, body.size * 0.3)
     ranks = (
         [node for node in nodes if node.attrs.get("itemprop") == "articleBody" or any(map(_BODY.match, node.names()))],
-        [node for node in nodes if node.tag == "article"],
+        [node for node in nodes if node.tag == "article" and not node.card],
         [node for node in nodes if node.tag == "main" or node.attrs.get("role") == "main"],
     )
     for candidates in ranks:
