@@ -180,7 +180,22 @@ def broken(lines: Sequence[Spans]) -> Spans:
         if out:
             out[-1] = replace(out[-1], text=out[-1].text + "\n")
         out += line
+    return fused(out)
+
+
+def fused(run: Sequence[Span]) -> Spans:
+    """Neighbours of one style as one span; a reading stays with its own text."""
+    if len(run) < 2:
+        return tuple(run)
+    out: list[Span] = []
+    for (*_, ruby), group in groupby(run, key=_style_of):
+        same = list(group)
+        out += same if ruby or len(same) == 1 else [replace(same[0], text=words_of(tuple(same)))]
     return tuple(out)
+
+
+def _style_of(span: Span) -> tuple[bool, bool, bool, bool, str | None, str | None]:
+    return span.bold, span.italic, span.strike, span.code, span.link, span.ruby
 
 
 # --- lists and addresses that were typed by hand ---

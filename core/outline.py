@@ -122,6 +122,8 @@ def _title(units: list[Unit], given: str | None) -> tuple[str | None, list[Unit]
     worded = first.kind in ("head", "line", "text", "cited")
     if given and worded and (_same(first.text, given) or (first.kind == "head" and _alike(first.text, given))):
         return given, units[1:]
+    if not given and first.kind == "cited":
+        return first.text, units  # nothing but an article's title stands at the head: the piece is called so too
     if given or not _titles(units):
         return given, units
     return first.text, units[1:]

@@ -131,10 +131,15 @@ class _Writer:
         if tag in _CODE:
             return replace(style, code=True)
         if tag == "a":
-            return replace(style, link=absolute(node.attrs.get("href", "") or "#", self.base))
+            return replace(style, link=self._link(node, "href"))
         if tag == "span" and re.search(r"font-weight\s*:\s*(bold|[6-9]00)", node.attrs.get("style", "")):
             return replace(style, bold=True)
         return style
+
+    def _link(self, node: Node, name: str) -> str | None:
+        """The http(s) address in an attribute."""
+        value = node.attrs.get(name, "").strip()
+        return absolute(value, self.base) if value else None
 
     def _flush(self, out: Flow) -> None:
         """The inline text so far as paragraphs: two line breaks part them, more are room."""
@@ -286,7 +291,7 @@ class _Writer:
         return not here and not (one.path in ("", "/") and one.netloc == two.netloc)
 
     def _embed(self, node: Node) -> Flow:
-        link = absolute(node.attrs.get("src") or "#", self.base)
+        link = self._link(node, "src")
         if link is None:
             return []
         inner = parse_qs(urlsplit(link).query).get("url", [""])[0]  # card makers put the page's address there

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from bot.sources.tree import Node, words
 from core.document import Code, Item, Paragraph, Span, Spans, words_of
-from core.lines import cut, marker, trimmed
+from core.lines import cut, fused, marker, trimmed
 
 BLOCKS = words("""
     html body main article section div header hgroup p h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote table thead tbody
@@ -52,18 +51,6 @@ def lines(run: Iterable[Span]) -> list[Spans]:
         else:
             out[-1].append(span)
     return [trimmed(fused(line)) for line in out]
-
-
-def fused(line: list[Span]) -> list[Span]:
-    """Neighbours of one style as one span; a reading stays with its own text."""
-    if len(line) < 2:
-        return line
-    groups = groupby(line, key=lambda one: (one.bold, one.italic, one.strike, one.code, one.link, one.ruby))
-    out: list[Span] = []
-    for (*_, ruby), group in groups:
-        same = list(group)
-        out += same if ruby or len(same) == 1 else [replace(same[0], text="".join(one.text for one in same))]
-    return out
 
 
 def said(style: Span, text: str) -> Span:

@@ -107,9 +107,10 @@ def _blocks(run: Run, levels: dict[str, int], dense: bool) -> Iterator[Block]:
     lines = [line.strip() for line in lines]
     if len(lines) > 1 and address(lines[-1]) and bare(lines[-2]):
         lines[-2:] = ["\n".join(lines[-2:])]  # a title with its address under it is one thing
-    heads = next((at for at, line in enumerate(lines[:-1]) if not bare(line)), len(lines) - 1) if lines else 0
-    yield from (Paragraph(spans=spans(line)) for line in lines[:heads])
-    lines = lines[heads:]
+    while len(lines) > 1 and bare(lines[0]):
+        pair = 2 if address(lines[1]) else 1  # a title with its address below stays together
+        yield Paragraph(spans=spans("\n".join(lines[:pair])))
+        lines = lines[pair:]
     if dense:
         yield from (Paragraph(spans=spans(line)) for line in lines)
     elif lines:
