@@ -230,7 +230,20 @@ def tidy(blocks: Iterable[Block]) -> tuple[Block, ...]:
 
     A single numbered line is a heading or a sentence, not a list: `1. …` over paragraphs stays a paragraph.
     """
-    return tuple(_with_addresses(_with_lists([part for block in blocks for part in _unmixed(block)])))
+    parts = [part for block in blocks for part in _unmixed(block)]
+    return tuple(_with_addresses(_with_lists(_without_lone_numbers(parts))))
+
+
+def _without_lone_numbers(blocks: list[Block]) -> list[Block]:
+    """Markdown makes a list of `1. Heading` over a paragraph: such a short numbered line is a paragraph again."""
+    out = list(blocks)
+    for at, (block, after) in enumerate(pairwise(blocks)):
+        if not isinstance(block, List) or not block.ordered or not isinstance(after, Paragraph) or len(block.items) > 1:
+            continue
+        mark, inner = block.items[0].marker, block.items[0].blocks
+        if len(inner) == 1 and isinstance(inner[0], Paragraph) and bare(words_of(inner[0].spans)):
+            out[at] = Paragraph(spans=(Span(text=f"{mark} "), *inner[0].spans))
+    return out
 
 
 def _unmixed(block: Block) -> list[Block]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.document import Block, Break, Cited, Document, Paragraph, plain_all, spans, words_of
+from core.document import Block, Break, Cited, Document, Paragraph, Quote, plain_all, spans, words_of
 from core.keys import carry_keys as carry_keys
 from core.keys import keyed
 from core.lines import ended, headline, likeness, narrow, pairs, several
@@ -201,7 +201,7 @@ def _add(part: _Draft, unit: Unit, role: Role, house: House) -> None:
             if part.sections:
                 part.sections[-1].gap = True
         case "remark":
-            part.remarks.append(_spoken(unit))
+            part.remarks += _spoken(unit)
         case "head":
             top = not part.sections if house.flat else unit.level == house.levels[0] or not part.sections
             part.sections.append(_DraftSection(level=1 if top else 2, heading=unit.text.rstrip("：:").rstrip()))
@@ -218,8 +218,9 @@ def _add(part: _Draft, unit: Unit, role: Role, house: House) -> None:
             part.sections[-1].add(unit.block)
 
 
-def _spoken(unit: Unit) -> Paragraph:
-    return unit.block if isinstance(unit.block, Paragraph) else Paragraph(spans=spans(unit.text))
+def _spoken(unit: Unit) -> list[Paragraph]:
+    blocks = unit.block.blocks if isinstance(unit.block, Quote) else (unit.block,)
+    return [one for one in blocks if isinstance(one, Paragraph)] or [Paragraph(spans=spans(unit.text))]
 
 
 # --- voices ---

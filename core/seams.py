@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from core.document import Paragraph, Quote
 from core.lines import headline, narrow, personal, polite, remarkable, several, width
 from core.units import House, Kind, Unit, house_of, series
 
@@ -42,8 +43,17 @@ class Reading:
             return True
         return personal(text) and not (body is not None and personal(body))
 
+    def worded(self, at: int) -> bool:
+        """A line or paragraph; or a few of them set as a quotation, in a text whose register tells remarks apart."""
+        if self.kind(at) in ("line", "text"):
+            return True
+        block = self.units[at].block if self.kind(at) == "rest" else None
+        return (
+            isinstance(block, Quote) and self.house.polite and all(isinstance(one, Paragraph) for one in block.blocks)
+        )
+
     def small(self, at: int) -> bool:
-        return self.kind(at) == "line" or (self.kind(at) == "text" and narrow(self.units[at].text, _SMALL))
+        return self.kind(at) == "line" or (self.worded(at) and narrow(self.units[at].text, _SMALL))
 
     def strong(self, at: int) -> bool:
         return self.small(at) and self.contrast(at, self.bodies[at])
@@ -60,7 +70,7 @@ class Reading:
         if not self.small(at):
             return False
         alone = self.kind(at - 1) == "break" and self.kind(at + 1) in self.heads and narrow(self.units[at].text, _ALONE)
-        return self.kind(at) == "line" or self.strong(at) or self.less(at, 0.6) or alone
+        return self.kind(at) == "line" or self.strong(at) or (self.kind(at) == "text" and (self.less(at, 0.6) or alone))
 
     def less(self, at: int, share: float) -> bool:
         return width(self.units[at].text) <= share * self.house.usual
@@ -72,7 +82,7 @@ class Reading:
 
     def remark(self, places: Sequence[int]) -> None:
         for at in places:
-            if self.units[at].kind in ("line", "text", "head"):
+            if self.worded(at) or self.kind(at) == "head":
                 self.roles[at] = "remark"
 
 
@@ -114,11 +124,9 @@ def _marked_lead(reading: Reading, start: int) -> int:
     """Remarks between an opening and the next marked heading; returns where reading goes on."""
     test = reading.weak if start else reading.opening
     at = start
-    while reading.kind(at) in ("break", "cited") or (
-        reading.kind(at) in ("line", "text") and (test(at) or reading.kind(at) == "line")
-    ):
+    while reading.kind(at) in ("break", "cited") or (reading.worded(at) and (test(at) or reading.kind(at) == "line")):
         at += 1
-    lead = [i for i in range(start, at) if reading.kind(i) in ("line", "text")]
+    lead = [i for i in range(start, at) if reading.worded(i)]
     if reading.kind(at) == "head" and len(lead) <= 5:
         reading.remark(lead)
         reading.starts.add(lead[0] if lead else at)
@@ -196,13 +204,13 @@ def _bare_lead(reading: Reading, start: int) -> int:
                 labelled = True
                 break
             lines.append(at)
-        elif kind == "text":
+        elif reading.worded(at):
             if not (_returns(reading, at) if lines else (reading.weak(at) if start else reading.opening(at))):
                 break
         elif kind not in ("break", "cited"):
             break
         at += 1
-    lead = [i for i in range(start, at) if reading.kind(i) in ("line", "head", "text")]
+    lead = [i for i in range(start, at) if reading.kind(i) == "head" or reading.worded(i)]
     if not lead:
         return start + 1
     if reading.kind(at) is None:

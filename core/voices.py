@@ -43,8 +43,9 @@ _WEIGHS = re.compile(
 )
 
 _OFFER_JA = re.compile(
-    r"(ましょうか|いたしますか|致しますか|しますか|みますか|進みますか|読みますか|よろしいですか|よろしいでしょうか|いかがですか"
-    r"|いかがでしょうか|可能です|できます|お申し付けください|お知らせください|お聞かせください|教えてください)$"
+    r"(ましょうか|いたしますか|致しますか|しますか|みますか|進みますか|続けますか|読みますか|なりますか|よろしいですか|よろしいでしょうか"
+    r"|いかがですか|いかがでしょうか|必要ですか|ご希望ですか|興味はありますか|可能です|できます|お申し付けください|お知らせください"
+    r"|お聞かせください|教えてください)$"
 )
 _CONTINUES_JA = re.compile(
     r"^(次は|次に|次回|続いて|続き|よろしければ|ご希望|必要であれば|もし|さらに|引き続き|他にも|ほかにも|では|このあと)"
@@ -53,8 +54,10 @@ _WORK_JA = re.compile(
     r"要約|解説|説明|紹介|分析|深掘り|まとめ|整理|掘り下げ|お伝え|お話|続き|比較|翻訳|見て|読み進め|作成|詳しく|取り上げ|ご覧"
 )
 _OFFER_EN = re.compile(
-    r"^(next[,:]? (?:I|we) (?:can|could|will)|shall (?:I|we)|would you like(?: me)?|do you want me|should I|want me to"
-    r"|if you(?:'d|’d| would)? (?:like|wish|want)[^.?!]*\bI (?:can|could|will)|let me know if you|may I)\b",
+    r"^(?:next[,:]? |and |so |then[,:]? )?(?:shall (?:I|we)|would you like(?: me)?|do you want me|should I|want me to|may I"
+    r"|if you(?:'d|’d| would)? (?:like|wish|want)[^.?!]*\bI (?:can|could|will)|let me know if you)\b"
+    r"|^next[,:]? (?:I|we) (?:can|could|will)\b"
+    r"|^(?:I|we) (?:can|could) (?:also |now |next )?\w+[^.?!]* if you(?:'d|’d| would)? (?:like|wish|want)\b",
     re.I,
 )
 _ABOUT_SELF = re.compile(r"^(shall we|should I|may I)\b", re.I)
@@ -131,7 +134,7 @@ def is_offer(text: str) -> bool:
     if not 1 <= len(parts) <= 2:
         return False
     last = re.sub(r"[。．.！!？?」\s]+$", "", parts[-1])
-    asked = re.search(r"ましょうか|いたしますか|致しますか|いかが", last) is not None
+    asked = re.search(r"ましょうか|ますか$|いかが|(必要|ご希望)ですか", last) is not None
     if _OFFER_JA.search(last):
         work = _WORK_JA.search(text) is not None
         return work and (asked or (_CONTINUES_JA.search(parts[0]) is not None and not last.endswith("でしょうか")))

@@ -30,15 +30,17 @@ async def pieces_between(
 
 async def answered_between(db: Reader, start: datetime, end: datetime, topic: int | None, limit: int) -> list[int]:
     """Older pieces that readers answered in the window, most people with a stance first."""
-    join, args = ("join piece_topic pt on pt.piece_id=p.id and pt.topic_id=?", (topic,)) if topic else ("", ())
+    about, args = ("p.id in (select piece_id from piece_topic where topic_id=?) and", (topic,)) if topic else ("", ())
+    # Piece by piece: a join would be read from the hours' side, all of them, when there is no topic.
     rows = await db.read(
-        f"""select h.piece_id, sum(h.n) as n from piece p {join}
-            join emoji_hour h on h.piece_id=p.id and h.hour >= ? and h.hour < ?
-            where p.state='published' and p.published_at < ?
-            group by h.piece_id having sum(h.n) > 0 order by n desc, h.piece_id desc limit ?""",
-        *args, _hour(start), _hour_end(end), micros(start), limit,
+        f"""select * from (
+                select p.id,
+                    (select sum(h.n) from emoji_hour h where h.piece_id=p.id and h.hour >= ? and h.hour < ?) as n
+                from piece p where {about} p.state='published' and p.published_at < ?) as answered
+            where n > 0 order by n desc, id desc limit ?""",
+        _hour(start), _hour_end(end), *args, micros(start), limit,
     )  # fmt: skip
-    return [row["piece_id"] for row in rows]
+    return [row["id"] for row in rows]
 
 
 def _hour(at: datetime) -> int:
@@ -68,9 +70,11 @@ async def numbers(
         ):  # fmt: skip
             found[row["piece_id"]].stances[row["stance"]] = row["n"]
         for row in await db.read(
-            f"""select h.piece_id, e.name, sum(h.n) as n from emoji_hour h join emoji e on e.id=h.emoji_id
-                where h.piece_id in ({places}) and h.hour >= ? and h.hour < ?
-                group by h.piece_id, e.name having sum(h.n) > 0 order by n desc, e.name""",
+            f"""select t.piece_id, e.name, t.n from (
+                    select piece_id, emoji_id, sum(n) as n from emoji_hour
+                    where piece_id in ({places}) and hour >= ? and hour < ?
+                    group by piece_id, emoji_id having sum(n) > 0) as t
+                join emoji e on e.id=t.emoji_id order by t.n desc, e.name""",
             *some, *hours,
         ):  # fmt: skip
             found[row["piece_id"]].reactions[row["name"]] = row["n"]
@@ -90,20 +94,19 @@ async def numbers(
 
 async def people(db: Reader, pieces: Sequence[int], start: datetime, end: datetime) -> int:
     """How many different people took a stance on or commented any of the pieces in the window, each counted once."""
-    everyone: set[int] = set()
-    for at in range(0, len(pieces), 400):
-        some = pieces[at : at + 400]
-        places = marks(len(some))
-        window = (micros(start), micros(end))
-        rows = await db.read(
-            f"""select person_id from stance where piece_id in ({places}) and at >= ? and at < ?
+    if not pieces:
+        return 0
+    places = marks(len(pieces))
+    window = (micros(start), micros(end))
+    rows = await db.read(
+        f"""select count(*) as n from (
+                select person_id from stance where piece_id in ({places}) and at >= ? and at < ?
                 union
                 select person_id from comment where piece_id in ({places}) and at >= ? and at < ?
-                  and person_id is not null and state in ('visible', 'featured')""",
-            *some, *window, *some, *window,
-        )  # fmt: skip
-        everyone.update(row["person_id"] for row in rows)
-    return len(everyone)
+                  and person_id is not null and state in ('visible', 'featured')) as everyone""",
+        *pieces, *window, *pieces, *window,
+    )  # fmt: skip
+    return int(rows[0]["n"])
 
 
 async def voices(
@@ -111,13 +114,18 @@ async def voices(
 ) -> list[Voice]:
     """Readers' comments on pieces in a window that may be shown: featured and most answered first, at most `limit`."""
     clause, args = audience.clause()
+    order = "order by (c.state='featured') desc, coalesce(s.n, 0) desc, c.at desc, c.id desc"
     found: list[Voice] = []
     for at in range(0, len(pieces), 400):
         some = pieces[at : at + 400]
+        # Chosen first, then joined to where they stand and who said them: of thousands only these.
         rows = await db.read(
-            f"""{VOICE} where c.piece_id in ({marks(len(some))}) and c.at >= ? and c.at < ?
-                  and c.state in ('visible', 'featured') and c.text <> '' and {clause}
-                order by (c.state='featured') desc, coalesce(s.n, 0) desc, c.at desc limit ?""",
+            f"""{VOICE} where c.id in (
+                    select c.id from comment c join place pl on pl.id=c.place_id
+                    left join comment_score s on s.comment_id=c.id
+                    where c.piece_id in ({marks(len(some))}) and c.at >= ? and c.at < ?
+                      and c.state in ('visible', 'featured') and c.text <> '' and {clause} {order} limit ?)
+                {order}""",
             *some, micros(start), micros(end), *args, limit,
         )  # fmt: skip
         found += [voice(row) for row in rows]

@@ -77,6 +77,7 @@ FIRST = (
         place_id bigint not null references place(id), piece_id bigint, section text, leaf_id bigint, comment_id bigint,
         unique(anchor, channel, platform))""",
     "create index anchor_leaf on anchor(leaf_id)",
+    "create index anchor_piece on anchor(piece_id) where leaf_id is not null",
     """create table catchup(
         id {key}, place_id bigint not null, reason text not null, created_at bigint not null)""",
     """create table catchup_piece(
@@ -106,7 +107,7 @@ FIRST = (
     "create index comment_piece on comment(piece_id, at)",
     """create table comment_score(
         comment_id bigint primary key, agree integer not null default 0, disagree integer not null default 0,
-        n integer not null default 0)""",
+        n integer not null default 0) {clustered}""",
     """create table tombstone(
         anchor text not null, channel text not null, platform text not null, at bigint not null,
         primary key(anchor, channel, platform)) {clustered}""",

@@ -320,6 +320,53 @@ def test_the_author_may_have_the_last_word() -> None:
     assert said(outline(text.parse(source))) == [[], ["雨が好きだ"]]
 
 
+AMEBA = """<html><body><div id="main"><article class="skin-entry"><h1><a href="/x">橋の話</a></h1>
+<time>2026-01-01</time><div class="skin-entryBody"><p>橋は渡るためにある</p><p>&nbsp;</p>
+<article class="ogpCard_root"><a class="ogpCard_link" href="https://news.example/1"><span class="ogpCard_title">
+橋の老朽化が進む町</span><span>説明の文です。</span></a></article><p>&nbsp;</p>
+<h2>橋の老朽化に関する報道</h2><p>記事によると、橋の三割が五十年を超えたと報じられています。</p>
+<h3>点検の現状</h3><p>担当者は、人手が足りないと述べています。</p><p>&nbsp;</p><p>&nbsp;</p>
+<p>渡れない橋はただの絵だ</p><h2>「渡れない橋」の意味</h2><p>ご指摘の通り、橋は使われてこそ橋です。</p>
+<h3>結論</h3><p>直すほかありません。</p></div>
+<div class="skin-entryComments"><h2>コメント</h2><p>いいね</p></div></article></div></body></html>"""
+
+NOTE = """<div class="note-common-styles__textnote-body"><p name="a">正直、驚いた。</p>
+<figure embedded-service="external-article"><div><a href="https://news.example/1"><strong>橋の老朽化が進む町</strong>
+<em>説明</em></a></div></figure><h2>橋の老朽化に関する報道</h2><p>記事によれば、橋は架け替えられると報じられています。</p>
+<h3>点検の現状</h3><p>市長は、人手が足りないと述べました。</p><blockquote><p>渡れない橋はただの絵だ</p></blockquote></div>"""
+
+
+def test_pages_of_blog_services() -> None:
+    ameba, note = outline(html.parse(AMEBA)), outline(html.parse(NOTE), title="橋の話")
+    assert ameba.title == note.title == "橋の話"
+    assert ameba.cited == note.cited == (Cited(title="橋の老朽化が進む町", url="https://news.example/1"),)
+    assert said(ameba) == [["橋は渡るためにある"], ["渡れない橋はただの絵だ"]]
+    assert said(note) == [["正直、驚いた。"]]
+    report = [(1, "橋の老朽化に関する報道", "summary", 1, 0), (2, "点検の現状", "summary", 1, 0)]
+    assert shape(note) == [report]
+    assert shape(ameba) == [
+        report,
+        [(1, "「渡れない橋」の意味", "analysis", 1, 0), (2, "結論", "conclusion", 1, 0)],
+    ]
+
+
+def test_numbers_before_headings_in_markdown_are_no_lists() -> None:
+    source = (
+        "# 題\n\n## 川の分析\n\n水が足りません。\n\n{}1. 上流\n\n森が減りました。\n\n{}2. 下流\n\n町が増えました。\n"
+    )
+    for sign in ("", "### "):
+        assert [one[1] for one in shape(outline(markdown.parse(source.format(sign, sign))))[0]] == [
+            "川の分析",
+            "1. 上流",
+            "2. 下流",
+        ]
+
+
+def test_the_author_may_speak_in_a_quotation() -> None:
+    source = "# 題\n\n## 川の分析\n\n水が足りません。\n\n---\n\n> 私は雨が好きだ\n\n## 雨の分析\n\n雨は降ります。\n"
+    assert said(outline(markdown.parse(source))) == [[], ["私は雨が好きだ"]]
+
+
 REAL = Path(__file__).parents[2] / "shared" / "input"
 
 

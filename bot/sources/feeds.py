@@ -97,7 +97,7 @@ def _feed(
     """The feed, `old` items (by position) taken as they were. None if one of them is wanted with all its text."""
     if parts is not None and old:
         raw = formats.read(parts.only(item for at, item in enumerate(parts.items) if at not in old))
-        if len(raw.items) != len(parts.items) - len(old):
+        if not raw.sound or len(raw.items) != len(parts.items) - len(old):
             return None
     else:
         raw = formats.read(text)
@@ -109,7 +109,7 @@ def _feed(
     new = [_item_or_none(one, base) for one in _newest(raw.items, problems)]
     if lost := sum(item is None for item in new):
         problems.append(f"{lost} items without any content were left out")
-    if parts is not None and not raw.slow and not raw.problems and len(new) == len(parts.items) - len(old):
+    if parts is not None and raw.sound and len(new) == len(parts.items) - len(old):
         _remember(parts, url, old, new)
 
     weak = {"link:" + links.normalised(one) for one in (home, url) if one}

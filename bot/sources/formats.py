@@ -73,7 +73,7 @@ class RawFeed:
     ttl: int | None = None
     items: list[Raw] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    slow: bool = False  # read by feedparser: the items of such a feed may depend on each other
+    sound: bool = False  # well-formed XML: no item of it hangs on another
 
 
 # What one item of outside data can go wrong with. Naming them keeps real bugs (a NameError) visible.
@@ -217,6 +217,7 @@ def _read_xml(body: bytes) -> RawFeed:
         )
         _fill_in(body, items)
         feed.items = _each(items, _xml_item, feed.problems)
+        feed.sound = not feed.problems and _well_formed(body)
     if feed.items and not _ROOT_END.search(body[-4096:]):
         # The half of an item that arrived would be taken for an edit, and its mending for another.
         feed.items.pop()
@@ -238,6 +239,14 @@ def _mended(body: bytes) -> bytes:
         half = _MOST_READ // 2
         body = body[: ends[half - 1]] + body[ends[-half - 1] :]
     return body
+
+
+def _well_formed(body: bytes) -> bool:
+    try:
+        etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
+    except etree.XMLSyntaxError:
+        return False
+    return True
 
 
 def _escaped(found: re.Match[bytes]) -> bytes:
@@ -310,7 +319,6 @@ def _read_slowly(body: bytes) -> RawFeed:
         raise not_a_feed(body)
     head = parsed.feed
     feed = RawFeed(title=_text(head.get("title")), link=_text(head.get("link")), language=_text(head.get("language")))
-    feed.slow = True
     feed.items = _each(parsed.entries, _slow_item, feed.problems)
     return feed
 

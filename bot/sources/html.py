@@ -175,7 +175,7 @@ class _Writer:
             and self._elsewhere(link)
         ):
             return Cited(title=words_of(lines[0]), url=link)
-        return Paragraph(spans=tuple(markup.fused(list(broken(lines)))))
+        return Paragraph(spans=broken(lines))
 
     # --- blocks ---
 

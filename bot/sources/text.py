@@ -104,17 +104,25 @@ def _blocks(run: Run, levels: dict[str, int], dense: bool) -> Iterator[Block]:
     if any(marker(line) for line in lines):
         yield from (Paragraph(spans=spans(line)) for line in lines)
         return
-    lines = [line.strip() for line in lines]
-    if len(lines) > 1 and address(lines[-1]) and bare(lines[-2]):
-        lines[-2:] = ["\n".join(lines[-2:])]  # a title with its address under it is one thing
-    while len(lines) > 1 and bare(lines[0]):
-        pair = 2 if address(lines[1]) else 1  # a title with its address below stays together
-        yield Paragraph(spans=spans("\n".join(lines[:pair])))
-        lines = lines[pair:]
+    lines = _paired([line.strip() for line in lines])
+    heads = next((at for at, line in enumerate(lines[:-1]) if not bare(line) and "\n" not in line), len(lines) - 1)
+    yield from (Paragraph(spans=spans(line)) for line in lines[: max(heads, 0)])
+    lines = lines[max(heads, 0) :]
     if dense:
         yield from (Paragraph(spans=spans(line)) for line in lines)
     elif lines:
         yield Paragraph(spans=spans("\n".join(lines)))
+
+
+def _paired(lines: Sequence[str]) -> list[str]:
+    """Lines with a title and the address under it as one."""
+    out: list[str] = []
+    for line in lines:
+        if out and address(line) and bare(out[-1]):
+            out[-1] += f"\n{line}"
+        else:
+            out.append(line)
+    return out
 
 
 def _logical(run: Run) -> Iterator[str]:
