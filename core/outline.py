@@ -32,6 +32,7 @@ from core.voices import (
     weighs,
 )
 
+_MOST = 5_000  # blocks of a document that is looked at; a longer one is no essay, and reading it would hold others up
 _SAMPLE = 20_000  # characters that the language is judged by
 _AREAS = 12  # comment areas and the like that are looked at, from the end
 
@@ -72,6 +73,8 @@ def outline(document: Document, *, title: str | None = None, default_language: s
 
     `default_language` decides between Japanese and Chinese for a text of kanji only, and stands for an empty one.
     """
+    if len(document.blocks) > _MOST:
+        return _unread(document, title, default_language)
     units = units_of(document.blocks)
     title, units = _title(units, title)
     units = _without_areas(without_meta(units))
@@ -104,9 +107,16 @@ def outline(document: Document, *, title: str | None = None, default_language: s
     )
 
 
+def _unread(document: Document, title: str | None, default_language: str) -> Outline:
+    """A document as one section, nothing of it lost."""
+    whole = Section(key="", level=1, heading=None, voice="analysis", blocks=document.blocks)
+    language = language_of(plain_all(document.blocks[:100])[:_SAMPLE], default_language)
+    return keyed(Outline(title=title, language=language, parts=(Part(sections=(whole,)),)))
+
+
 def title_of(document: Document) -> str | None:
     """The title that a document gives itself, if any."""
-    return _title(units_of(document.blocks), None)[0]
+    return _title(units_of(document.blocks[:_MOST]), None)[0]
 
 
 # --- title and comment area ---

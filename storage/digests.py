@@ -31,13 +31,15 @@ async def pieces_between(
 async def answered_between(db: Reader, start: datetime, end: datetime, topic: int | None, limit: int) -> list[int]:
     """Older pieces that readers answered in the window, most people with a stance first."""
     about, args = ("p.id in (select piece_id from piece_topic where topic_id=?) and", (topic,)) if topic else ("", ())
-    # Piece by piece: a join would be read from the hours' side, all of them, when there is no topic.
+    # Piece by piece: a join would be read from the hours' side, all of them, when there is no topic. The limit inside
+    # keeps the sum from being taken twice.
     rows = await db.read(
-        f"""select * from (
-                select p.id,
-                    (select sum(h.n) from emoji_hour h where h.piece_id=p.id and h.hour >= ? and h.hour < ?) as n
-                from piece p where {about} p.state='published' and p.published_at < ?) as answered
-            where n > 0 order by n desc, id desc limit ?""",
+        f"""select id from (
+                select p.id, coalesce((select sum(h.n) from emoji_hour h
+                    where h.piece_id=p.id and h.hour >= ? and h.hour < ?), 0) as n
+                from piece p where {about} p.state='published' and p.published_at < ?
+                order by n desc, p.id desc limit ?) as answered
+            where n > 0 order by n desc, id desc""",
         _hour(start), _hour_end(end), *args, micros(start), limit,
     )  # fmt: skip
     return [row["id"] for row in rows]

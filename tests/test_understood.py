@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.sources import files
-from core.document import words_of
+from core.document import Document, Paragraph, spans, words_of
 from core.outline import outline
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -106,3 +106,11 @@ def test_an_essay_is_understood(name: str) -> None:
             items = f"+{section.items}" if section.items else ""
             lines.append(f"{section.level} {section.heading or '-'} {section.voice} {section.paragraphs}{items}")
     assert lines == [line.strip() for line in UNDERSTOOD[name].strip().split("\n")]
+
+
+def test_what_is_far_too_long_for_an_essay_is_kept_whole_and_holds_nobody_up() -> None:
+    blocks = tuple(Paragraph(spans=spans(f"段落{n}")) for n in range(200_000))
+    understood = outline(Document(blocks=blocks), title="題", default_language="ja")
+    (section,) = understood.sections()
+    assert section.paragraphs == 200_000
+    assert (understood.title, understood.language) == ("題", "ja")
