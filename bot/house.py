@@ -106,7 +106,9 @@ class House:
         return room
 
     def link(self, platform: str, channel: str, anchor: str) -> str | None:
-        """The address of a message; None if its platform is off or has no addresses."""
+        """The address of a message; None if it has none: its platform is off, or a comment came by a form."""
+        if anchor.startswith("form:"):
+            return None
         chat = self.chats.get(platform)
         return None if chat is None else chat.link(Place(id=0, platform=platform, channel=channel), anchor)
 

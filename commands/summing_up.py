@@ -12,8 +12,10 @@ from core.chat import Caller
 from core.message import Reply
 from core.period import Period
 from core.pieces import Piece, Topic
-from digest.compose import SHOWN_PIECES, Material, compose
+from digest.compose import SHOWN_PIECES, Material, compose, outstanding
 from storage import digests, pieces, readers
+
+COUNTED_PIECES = 3000  # newest pieces of a window whose readers and voices are counted
 
 
 @command("digest", japanese="ダイジェスト", summary="話題ごとに、書かれたことと読者の声をまとめます。")
@@ -43,27 +45,30 @@ async def digest(
     still: list[int] = []
     total = 0
     for one in topics:
-        some, count = await digests.pieces_between(tools.db, window.start, window.end, one, SHOWN_PIECES)
+        some, count = await digests.pieces_between(tools.db, window.start, window.end, one, COUNTED_PIECES)
         older = await digests.answered_between(tools.db, window.start, window.end, one, 3)
         numbers += [number for number in some if number not in numbers]
         still += [number for number in older if number not in still]
-        total = total + count if len(topics) == 1 else len(numbers)
-    shown = await pieces.pieces(tools.db, [*numbers[:SHOWN_PIECES], *still[:3]])
+        total = count if len(topics) == 1 else len(numbers)
+    still = still[:3]
+    # People and voices are those of every piece of the window; only a few pieces are shown one by one.
     everything = [*numbers, *still]
-    voices = await digests.voices(tools.db, everything, window.start, window.end, audience)
+    shown = await pieces.pieces(tools.db, [*numbers[:SHOWN_PIECES], *still])
+    voices = outstanding(await digests.voices(tools.db, everything, window.start, window.end, audience))
+    spoken = await pieces.pieces(tools.db, sorted({voice.piece for voice in voices.all()}))
     material = Material(
         topic=topic.name(caller.language) if topic else None,
         period=period.label(caller.language),
-        pieces=[piece for piece in shown if piece.number in numbers],
+        pieces=[piece for piece in shown if piece.number not in still],
         total=total,
-        still=[piece for piece in shown if piece.number not in numbers],
-        numbers=await digests.numbers(tools.db, everything, window.start, window.end, audience),
-        people=await digests.people(tools.db, everything, window.start, window.end),
+        still=[piece for piece in shown if piece.number in still],
+        numbers=await digests.numbers(tools.db, [piece.number for piece in shown], window.start, window.end, audience),
+        people=await digests.people(tools.db, everything, window.start, window.end, audience),
         voices=voices,
-        piece_links=await _piece_links(tools, caller, shown),
+        piece_links=await _piece_links(tools, caller, [*shown, *spoken]),
         voice_links={
             voice.comment: address
-            for voice in voices
+            for voice in voices.all()
             if (address := tools.link(voice.platform, voice.channel, voice.anchor))
         },
     )

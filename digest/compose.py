@@ -22,6 +22,19 @@ SHOWN_VOICES = 3
 QUOTE = 160  # UTF-16 units of one comment
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The voices that stand out, each comment in one list only."""
+
+    featured: Sequence[Voice]
+    endorsed: Sequence[Voice]
+    contested: Sequence[Voice]
+
+    def all(self) -> list[Voice]:
+        """Each of them once."""
+        return [*self.featured, *self.endorsed, *self.contested]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """What a digest is made of. `numbers` by piece number; links by piece number and by comment id."""
@@ -33,18 +46,9 @@ class Material:
     still: Sequence[Piece]
     numbers: Mapping[int, PieceNumbers]
     people: int
-    voices: Sequence[Voice]
+    voices: Standing
     piece_links: Mapping[int, str] = field(default_factory=dict)
     voice_links: Mapping[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The voices that stand out, each comment in one list only."""
-
-    featured: Sequence[Voice]
-    endorsed: Sequence[Voice]
-    contested: Sequence[Voice]
 
 
 def outstanding(voices: Sequence[Voice]) -> Standing:
@@ -83,11 +87,10 @@ def compose(material: Material, language: str, zone: str, scale: Scale) -> Messa
     if material.still:
         blocks.append(Heading(level=2, spans=spans(say(language, "digest.still"))))
         blocks.append(_pieces(material, material.still, language, zone, scale))
-    standing = outstanding(material.voices)
     for name, voices in (
-        ("digest.featured", standing.featured),
-        ("digest.endorsed", standing.endorsed),
-        ("digest.contested", standing.contested),
+        ("digest.featured", material.voices.featured),
+        ("digest.endorsed", material.voices.endorsed),
+        ("digest.contested", material.voices.contested),
     ):
         if voices:
             blocks.append(Heading(level=2, spans=spans(say(language, name))))

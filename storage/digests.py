@@ -94,19 +94,21 @@ async def numbers(
     return found
 
 
-async def people(db: Reader, pieces: Sequence[int], start: datetime, end: datetime) -> int:
+async def people(db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience) -> int:
     """How many different people took a stance on or commented any of the pieces in the window, each counted once."""
     if not pieces:
         return 0
     places = marks(len(pieces))
     window = (micros(start), micros(end))
+    clause, args = audience.clause()
     rows = await db.read(
         f"""select count(*) as n from (
                 select person_id from stance where piece_id in ({places}) and at >= ? and at < ?
                 union
-                select person_id from comment where piece_id in ({places}) and at >= ? and at < ?
-                  and person_id is not null and state in ('visible', 'featured')) as everyone""",
-        *pieces, *window, *pieces, *window,
+                select c.person_id from comment c join place pl on pl.id=c.place_id
+                where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.person_id is not null
+                  and c.state in ('visible', 'featured') and {clause}) as everyone""",
+        *pieces, *window, *pieces, *window, *args,
     )  # fmt: skip
     return int(rows[0]["n"])
 

@@ -167,6 +167,19 @@ async def test_endorsed_and_contested_voices_stand_with_their_votes(room: Newsro
     assert "👍" not in text.split("Most endorsed")[0].split("The night bus")[1]  # votes on comments are not the piece's
 
 
+async def test_people_and_voices_are_those_of_every_piece_of_the_window(room: Newsroom) -> None:
+    numbers = [await room.publish(found(f"p{n}", title=f"Piece {n}")) for n in range(12)]
+    for n, number in enumerate(numbers):
+        await room.react(f"reader{n}", await room.anchor(number), "👍")
+    oldest = await room.anchor(numbers[0])
+    await room.say("ria", oldest, "A voice under the oldest piece.", name="w900")
+    await room.react("x", "w900", "👍")
+    text = await room.text("/digest")
+    assert "13 readers responded." in text
+    assert "and 4 more" in text
+    assert "A voice under the oldest piece." in text
+
+
 async def test_an_empty_window_says_so_in_one_line(room: Newsroom) -> None:
     await room.publish(found(published=room.clock() - timedelta(days=40)))
     text = await room.text("/digest period:7d")
