@@ -64,6 +64,7 @@ async def digest(
         still=[piece for piece in shown if piece.number in still],
         numbers=await digests.numbers(tools.db, [piece.number for piece in shown], window.start, window.end, audience),
         people=await digests.people(tools.db, everything, window.start, window.end, audience),
+        most_people=digests.MOST_PEOPLE,
         voices=voices,
         piece_links=await _piece_links(tools, caller, [*shown, *spoken]),
         voice_links={

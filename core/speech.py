@@ -44,6 +44,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "digest.still": ("Still discussed", "続く反響"),
     "digest.readers": ("Readers", "読者の反応"),
     "digest.people": ("{people:reader} responded.", "{people}人の読者が反応しました。"),
+    "digest.people-more": ("{people:reader} or more responded.", "{people}人以上の読者が反応しました。"),
     "digest.numbers": ("{comments:comment} by {people:reader}", "コメント{comments}件（{people}人）"),
     "digest.endorsed": ("Most endorsed", "最も支持された声"),
     "digest.contested": ("Most contested", "意見が分かれた声"),

@@ -46,6 +46,7 @@ class Material:
     still: Sequence[Piece]
     numbers: Mapping[int, PieceNumbers]
     people: int
+    most_people: int
     voices: Standing
     piece_links: Mapping[int, str] = field(default_factory=dict)
     voice_links: Mapping[int, str] = field(default_factory=dict)
@@ -77,7 +78,8 @@ def compose(material: Material, language: str, zone: str, scale: Scale) -> Messa
         return Message(title=title, blocks=(Paragraph(spans=spans(nothing)),), language=language)
     blocks: list[MessageBlock] = [Heading(level=1, spans=spans(title))]
     if material.people:
-        blocks.append(Small(spans=spans(say(language, "digest.people", people=material.people))))
+        name = "digest.people" if material.people < material.most_people else "digest.people-more"
+        blocks.append(Small(spans=spans(say(language, name, people=material.people))))
     if material.pieces:
         blocks.append(Heading(level=2, spans=spans(say(language, "digest.pieces", n=material.total))))
         blocks.append(_pieces(material, material.pieces, language, zone, scale))

@@ -12,6 +12,8 @@ from storage.audience import Audience
 from storage.comments import VOICE, voice
 from storage.db import Db, Reader, marks
 
+MOST_PEOPLE = 20_000
+
 
 async def pieces_between(
     db: Reader, start: datetime, end: datetime, topic: int | None, limit: int
@@ -95,7 +97,10 @@ async def numbers(
 
 
 async def people(db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience) -> int:
-    """How many different people took a stance on or commented any of the pieces in the window, each counted once."""
+    """How many different people took a stance on or commented any of the pieces in the window, each counted once.
+
+    Counted up to `MOST_PEOPLE`, which then means "or more": beyond, exactness would cost seconds and tell nobody more.
+    """
     if not pieces:
         return 0
     places = marks(len(pieces))
@@ -107,7 +112,8 @@ async def people(db: Reader, pieces: Sequence[int], start: datetime, end: dateti
                 union
                 select c.person_id from comment c join place pl on pl.id=c.place_id
                 where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.person_id is not null
-                  and c.state in ('visible', 'featured') and {clause}) as everyone""",
+                  and c.state in ('visible', 'featured') and c.text <> '' and {clause}
+                limit {MOST_PEOPLE}) as everyone""",
         *pieces, *window, *pieces, *window, *args,
     )  # fmt: skip
     return int(rows[0]["n"])

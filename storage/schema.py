@@ -105,6 +105,9 @@ FIRST = (
         person_id bigint, text text not null, at bigint not null, edited_at bigint, source text not null,
         state text not null default 'visible')""",
     "create index comment_piece on comment(piece_id, at)",
+    # What may be shown, with all that a digest asks before it has chosen: it never reads the texts of the others.
+    """create index comment_shown on comment(piece_id, at, state, place_id, person_id)
+        where state in ('visible', 'featured') and text <> ''""",
     """create table comment_score(
         comment_id bigint primary key, agree integer not null default 0, disagree integer not null default 0,
         n integer not null default 0) {clustered}""",
