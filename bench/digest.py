@@ -193,7 +193,6 @@ def _fill(path: Path, size: Size) -> _Publication:
     )
     _follow(connection, size)
     connection.execute("commit")
-    connection.execute("analyze" if os.environ.get("BENCH_ANALYZE") else "select 1")
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
     return publication
@@ -241,7 +240,7 @@ async def measure(quick: bool) -> list[dict[str, Any]]:
     """All figures of this file."""
     size = QUICK if quick else Size()
     with TemporaryDirectory() as name:
-        path = Path(os.environ.get("BENCH_DIGEST_KEEP", name)) / "digest.db"
+        path = Path(name) / "digest.db"
         db = await SqliteDb.open(path)
         await schema.migrate(db, NOW - timedelta(days=365))
         await db.close()
