@@ -11,7 +11,7 @@ from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
 from core.faces import full_text
 from core.message import Message, Reply
-from core.pieces import Piece
+from core.pieces import Piece, PieceState
 from core.speech import say
 from storage import acts, comments, pieces, postings
 from storage.db import Tx
@@ -31,20 +31,28 @@ async def retract(
     """Withdraw a piece everywhere, with a visible note; the discussion is kept for moderators."""
     if piece.state == "retracted":
         raise Refusal(say(caller.language, "mod.retracted-already", number=piece.number))
+    note = f"{reason or ''}\n{tools.clock().isoformat()}"
+    places = await _move(tools, caller, piece, "retracted", "retract", reason or "", note)
+    return _line(caller, say(caller.language, "mod.retracted", number=piece.number, title=piece.title, n=places))
+
+
+async def _move(
+    tools: Tools, caller: Caller, piece: Piece, state: PieceState, act: str, reason: str, note: str = ""
+) -> int:
+    """Move a piece to a state, write it down, and have every place look again; gives how many places."""
     now = tools.clock()
-    note = f"{reason or ''}\n{now.isoformat()}"
 
     async def work(tx: Tx) -> int:
-        await pieces.set_state(tx, piece.number, "retracted", note=note, now=now)
+        await pieces.set_state(tx, piece.number, state, note=note, now=now)
         await acts.record(
-            tx, actor=actor(caller), act="retract", target=f"#{piece.number}", before=piece.state,
-            after="retracted", reason=reason or "", now=now,
+            tx, actor=actor(caller), act=act, target=f"#{piece.number}", before=piece.state, after=state,
+            reason=reason, now=now,
         )  # fmt: skip
         return await postings.subject_changed(tx, "piece", piece.number, now)
 
     places = await tools.db.write(work)
     tools.wake()
-    return _line(caller, say(caller.language, "mod.retracted", number=piece.number, title=piece.title, n=places))
+    return places
 
 
 @command("mod restore", japanese="復元", summary="取り下げた記事を元に戻します。", roles=MODERATORS)
@@ -58,18 +66,7 @@ async def restore(
     """Bring a withdrawn piece back to where it was."""
     if piece.state != "retracted":
         raise Refusal(say(caller.language, "mod.not-retracted", number=piece.number))
-    now = tools.clock()
-
-    async def work(tx: Tx) -> int:
-        await pieces.set_state(tx, piece.number, "published", now=now)
-        await acts.record(
-            tx, actor=actor(caller), act="restore", target=f"#{piece.number}", before="retracted",
-            after="published", reason=reason or "", now=now,
-        )  # fmt: skip
-        return await postings.subject_changed(tx, "piece", piece.number, now)
-
-    places = await tools.db.write(work)
-    tools.wake()
+    places = await _move(tools, caller, piece, "published", "restore", reason or "")
     return _line(caller, say(caller.language, "mod.restored", number=piece.number, title=piece.title, n=places))
 
 
