@@ -42,6 +42,7 @@ FIRST = (
         outline text not null)""",
     "create index piece_published on piece(published_at)",
     "create index piece_link on piece(link_key)",
+    "create index piece_source on piece(source_id, found_at)",
     """create table revision(
         piece_id bigint not null references piece(id), number integer not null, at bigint not null,
         reason text not null, title text not null, outline text not null, primary key(piece_id, number))""",
