@@ -9,12 +9,12 @@ import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from bot.platforms.room import Room
 from bot.platforms.web.server import WebChat
@@ -468,6 +468,33 @@ async def test_switch_to_moderator(chromium: Browser, ground: Ground) -> None:
     [gone] = ground.ears.heard
     assert isinstance(gone, Removed)
     assert gone.anchors == (ground.card.id,)
+
+
+async def test_what_is_typed_and_what_arrives_outlive_a_change_of_role(chromium: Browser, ground: Ground) -> None:
+    async with opened(chromium, ground) as page:
+        fetched, lists = asyncio.Event(), asyncio.Event()
+
+        async def slow(route: Route) -> None:
+            answer = await route.fetch()  # what stood there when it was asked for
+            fetched.set()
+            await lists.wait()
+            await route.fulfill(response=answer)
+
+        await page.route("**/messages", slow)
+        line = page.get_by_role("combobox", name="Ask Rondan")
+        await page.get_by_role("radio", name="Moderator").check()
+        await fetched.wait()
+        await line.fill("/mod retract")
+        await ground.chat.edit(
+            LOBBY, ground.card, replace(card(), title="Changed meanwhile", blocks=(words("Other words."),))
+        )
+        await asyncio.sleep(0.2)  # the page hears of the edit before it gets the older list
+        lists.set()
+        await expect(page.locator("article")).to_contain_text("Other words.")
+        await expect(line).to_have_value("/mod retract")
+        await line.press("Enter")
+        await expect(page.locator(".note").last).to_contain_text("done")
+        await expect(line).to_have_value("")
 
 
 # --- what arrives, from whom ---

@@ -5,7 +5,7 @@
 //   #/CHANNEL/ID/thread  the thread of that message, open
 
 import { get, h, icon, iconButton, post } from "/api.js";
-import { ask, commentBox, slashLine } from "/composer.js";
+import { ask, commentBox, forget, slashLine } from "/composer.js";
 import { article, load, number, viewsButton } from "/entry.js";
 import { actions, viewed } from "/message.js";
 import { day, say, speak } from "/strings.js";
@@ -100,7 +100,12 @@ async function drawAll() {
   if (top) $("scroll").scrollTop = top;
 }
 
-const become = (changes) => attempt(async () => { await post("me", changes); Object.assign(me, changes); await drawAll(); });
+let becoming = Promise.resolve(); // what is asked right after a change of role is asked in the new one
+const become = (changes) => attempt(async () => {
+  await (becoming = post("me", changes));
+  Object.assign(me, changes);
+  await drawAll();
+});
 
 // A row of choices of which one holds: a radio group, which arrow keys move through by themselves.
 function choices(name, values, chosen, pick, words = say) {
@@ -184,16 +189,34 @@ function drawEmptyRoom() {
 
 const emptyChannel = () => h("section", { class: "empty" }, h("h2", {}, say("empty-channel")), h("p", {}, say("empty-channel-text")), shell("rondan import PATH…", "/help"));
 
+// What arrives while a list is on its way may be newer than the list: it is shown after it.
+const loading = new Set();
+async function getWith(path) {
+  const late = [];
+  loading.add(late);
+  try {
+    return { data: await get(path), late };
+  } finally {
+    loading.delete(late);
+  }
+}
+
+let drawing = 0;
 async function drawChannel(id, through) {
   const query = through ? `?through=${through}` : "";
-  const { messages, start } = await get(`channels/${encodeURIComponent(id)}/messages${query}`);
+  const mine = ++drawing;
+  const { data: { messages, start }, late } = await getWith(`channels/${encodeURIComponent(id)}/messages${query}`);
+  if (mine !== drawing) return; // another channel was chosen meanwhile
   here = { channel: id, start };
   drawTop(channels.get(id));
   drawChannels();
   $("messages").replaceChildren();
   fill($("messages"), messages, "channel");
+  const typing = document.activeElement?.id === "line";
   $("foot").replaceChildren(slashLine(id, (line) => asked("ask", { line, channel: id }, null, line), toast));
+  if (typing) $("line").focus();
   $("scroll").scrollTop = $("scroll").scrollHeight;
+  late.forEach(arrived);
   seen();
 }
 
@@ -253,7 +276,7 @@ async function older() {
 // --- the thread ---
 
 async function drawThread(rootId) {
-  const { root, messages } = await get(`messages/${rootId}/thread`);
+  const { data: { root, messages }, late } = await getWith(`messages/${rootId}/thread`);
   const anew = thread?.root !== rootId;
   if (!thread) opener = document.activeElement;
   if (anew) thread = { root: rootId, answering: null };
@@ -270,6 +293,7 @@ async function drawThread(rootId) {
   fill($("thread-messages"), messages, "thread");
   emptyThread();
   drawThreadBox(false);
+  late.forEach(arrived);
 }
 
 function emptyThread() {
@@ -283,10 +307,12 @@ function drawThreadBox(grab) {
   const drop = () => { thread.answering = null; drawThreadBox(true); };
   const box = commentBox({
     grab,
+    draft: `thread ${thread.root}`,
     cancel: target && drop,
     send: (text) => attempt(async () => {
       await post(`messages/${target?.id ?? thread.root}/comment`, { text });
       thread.answering = null;
+      forget(`thread ${thread.root}`);
       drawThreadBox(true);
     }),
   });
@@ -315,6 +341,7 @@ const press = (body, element, button) => asked("press", body, element, body.acti
 async function asked(how, body, after, key, button) {
   button?.setAttribute("aria-busy", "true");
   const fine = await attempt(async () => {
+    await becoming.catch(() => {});
     const answer = await post(how, body);
     if (answer.form) {
       ask(answer.form, (values) => asked("submit", { form: answer.form.id, values, anchor: body.anchor ?? null, channel: here.channel }, after, key));
@@ -370,6 +397,7 @@ const nearEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 1
 function arrived(entry) {
   const fresh = !known.has(entry.id);
   known.set(entry.id, entry);
+  for (const late of loading) late.push(entry);
   const channel = channels.get(entry.channel);
   if (!entry.under && channel && (!channel.newest || number(entry.id) > number(channel.newest))) channel.newest = entry.id;
   if (entry.channel === here.channel) {

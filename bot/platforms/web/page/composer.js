@@ -6,6 +6,17 @@ import { say } from "/strings.js";
 // While a Japanese word is being converted, Enter and the arrows belong to the input method.
 const composing = (event) => event.isComposing || event.keyCode === 229;
 
+// What is typed and not sent yet outlives its box, which is drawn anew when the role, language or channel changes.
+const drafts = new Map();
+
+function drafted(element, key, text = "") {
+  element.value = drafts.get(key) ?? text;
+  element.addEventListener("input", () => drafts.set(key, element.value));
+  return (line = "") => { element.value = line; line ? drafts.set(key, line) : drafts.delete(key); };
+}
+
+export const forget = (key) => drafts.delete(key);
+
 export function slashLine(channel, send, warn) {
   const list = h("ul", { class: "offers", id: "offers", role: "listbox", "aria-label": say("ask"), hidden: true });
   const input = h("input", {
@@ -15,6 +26,7 @@ export function slashLine(channel, send, warn) {
   });
   const form = h("form", { class: "composer", autocomplete: "off" }, list, input,
     h("button", { class: "icon-button", "aria-label": say("send"), title: say("send") }, icon("send")));
+  const write = drafted(input, `line ${channel}`);
   let asked = 0;
   let at = -1;
   let offers = [];
@@ -40,7 +52,7 @@ export function slashLine(channel, send, warn) {
   }
 
   function take(n) {
-    input.value = offers[n].line;
+    write(offers[n].line);
     input.focus();
     show([]);
     complete();
@@ -80,22 +92,27 @@ export function slashLine(channel, send, warn) {
     clearTimeout(soon);
     show([]);
     input.readOnly = true;
-    if (await send(line)) input.value = "";
+    if (await send(line)) {
+      const shown = document.getElementById("line"); // another by now, if the channel was drawn anew meanwhile
+      if (shown && shown !== input && shown.value.trim() === line) shown.value = "";
+      write();
+    }
     input.readOnly = false;
   });
   return h("div", {}, form, h("p", { class: "help", id: "line-help" }, say("ask-help")));
 }
 
-export function commentBox({ send, text = "", label = say("comment-here"), cancel = null, grab = false }) {
+export function commentBox({ send, text = "", label = say("comment-here"), cancel = null, grab = false, draft = null }) {
   const area = h("textarea", { class: "line", rows: 1, maxlength: 4000, placeholder: label, "aria-label": say("comment") });
-  area.value = text;
+  const write = draft ? drafted(area, draft, text) : (line = "") => { area.value = line; };
+  if (!draft) write(text);
   const button = h("button", { class: "icon-button", "aria-label": say("send"), title: say("send") }, icon("send"));
   const form = h("form", { class: "composer" }, area, button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!area.value.trim() || area.readOnly) return;
     area.readOnly = true;
-    if (await send(area.value)) area.value = "";
+    if (await send(area.value)) write();
     area.readOnly = false;
   });
   area.addEventListener("keydown", (event) => {
