@@ -138,9 +138,11 @@ async def _keep_new(
     await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, number, now)
     piece = await pieces.piece(tx, number)
     assert piece is not None
-    await index_piece(tx, number, None, full_text(piece))
+    text = full_text(piece)
+    await index_piece(tx, number, None, text)
     if piece.state == "published":
-        await place(tx, piece, now, due=due)
+        subject = subject_of(piece, source.title or source.address, text)
+        await place(tx, piece, now, due=due, subject=subject)
     return Taken(piece=number, title=piece.title, outcome="held" if piece.state == "held" else "new", state=piece.state)
 
 
@@ -169,15 +171,15 @@ async def _revise(tx: Tx, piece: Piece, found: Found, now: datetime) -> None:
 # --- where a piece goes ---
 
 
-def subject_of(piece: Piece, source_title: str) -> Subject:
-    """A piece as filters see it."""
+def subject_of(piece: Piece, source_title: str, text: str | None = None) -> Subject:
+    """A piece as filters see it. `text`: its full text, where the caller has it: making it takes milliseconds."""
     topics = [name for topic in piece.topics for name in (topic.key, *topic.names.values(), *topic.aliases)]
     return Subject(
         topics=tuple(topics),
         author=piece.author or "",
         source=source_title,
         language=piece.language,
-        text=full_text(piece),
+        text=full_text(piece) if text is None else text,
     )
 
 
@@ -202,13 +204,23 @@ def belongs(piece: Piece, at: Place, subject: Subject, limited_to: set[int]) -> 
 
 
 async def place(
-    tx: Tx, piece: Piece, now: datetime, *, due: datetime | None = None, only: set[int] | None = None
+    tx: Tx,
+    piece: Piece,
+    now: datetime,
+    *,
+    due: datetime | None = None,
+    only: set[int] | None = None,
+    subject: Subject | None = None,
 ) -> list[Place]:
-    """Make a posting at every place that a piece belongs to; gives the new ones. `due` is now unless said."""
+    """Make a posting at every place that a piece belongs to; gives the new ones. `due` is now unless said.
+
+    `subject` is the piece as filters see it, where the caller has it.
+    """
     due = due or now
-    source = await sources.source(tx, piece.source)
+    if subject is None:
+        source = await sources.source(tx, piece.source)
+        subject = subject_of(piece, source.title or source.address)
     limited = await limits(tx, piece)
-    subject = subject_of(piece, source.title or source.address)
     placed = []
     for at in await places.in_tx(tx):
         if only is not None and at.id not in only:

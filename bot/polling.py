@@ -21,7 +21,7 @@ from core.pieces import Found, PieceState
 from core.times import EPOCH, Clock
 from storage import sources
 from storage.db import Db, Tx
-from storage.sources import Source
+from storage.sources import Pollable, Source
 
 log = structlog.get_logger()
 
@@ -97,6 +97,7 @@ class Poller:
         self._publish = wake
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
+        self._by_hand = 0  # polls that a person asked for and that have ended
         self._gates: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def wake(self) -> None:
@@ -108,25 +109,35 @@ class Poller:
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
-                due = await sources.due_feeds(self._db, self._clock(), AT_ONCE * 2)
-                free = [feed for feed in due if feed.id not in self._busy][: AT_ONCE - len(self._busy)]
-                for feed in free:
-                    self._busy.add(feed.id)
-                    group.create_task(self._poll_and_note(feed), name=f"poll {feed.address}")
-                if not free:
+                by_hand = self._by_hand
+                room = AT_ONCE - len(self._busy)
+                if not room:
+                    await self._wake.wait()
+                    continue
+                due = await sources.due_feeds(self._db, self._clock(), room, busy=self._busy)
+                for one in due:
+                    self._busy.add(one.feed.id)
+                    group.create_task(self._poll_and_note(one, by_hand), name=f"poll {one.feed.address}")
+                if not due:
                     await self._sleep()
 
     async def _sleep(self) -> None:
         at = await sources.next_poll(self._db)
         pause = 60.0 if at is None else (at - self._clock()).total_seconds()
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout=min(max(pause, 0.5), 60))
+            async with asyncio.timeout(min(max(pause, 0.5), 60)):  # `wait_for` may forget that it was cancelled
+                await self._wake.wait()
         except TimeoutError:
             return
 
-    async def _poll_and_note(self, feed: Source) -> None:
+    async def _poll_and_note(self, due: Pollable, by_hand: int) -> None:
+        """Poll what was due when so many polls by hand had ended."""
+        feed = due.feed
         try:
-            result = await self.poll(feed)
+            async with self._gate(feed):
+                if self._by_hand != by_hand:  # it may be this one, and the row is of before
+                    due = await sources.pollable(self._db, feed.id, self._clock())
+                result = await self._poll(due)
             if result.error or result.new or result.edited or result.held:
                 log.info("feed.polled", **result.to_json())
         except Exception:
@@ -137,28 +148,38 @@ class Poller:
             self._wake.set()
 
     async def poll(self, feed: Source) -> Polled:
-        """Ask one feed now. A fault of ours is kept like one of the feed's: it is tried again and others go on."""
-        # The schedule and a person may ask at once: one after the other, each from the row as it then stands.
+        """Ask one feed now, because a person wants it."""
+        async with self._gate(feed):
+            try:
+                return await self._poll(await sources.pollable(self._db, feed.id, self._clock()))
+            finally:
+                self._by_hand += 1
+
+    def _gate(self, feed: Source) -> asyncio.Lock:
+        """The schedule and a person may ask at once: one after the other, each from the row as it then stands."""
         gate = self._gates.get(feed.id)
         if gate is None:
             gate = self._gates[feed.id] = asyncio.Lock()
-        async with gate:
-            feed = await sources.source(self._db, feed.id)
-            try:
-                return await self._poll(feed)
-            except Exception:
-                log.exception("feed.poll-failed", feed=feed.address)
-                error = SourceError("internal", "Rondan failed on this feed; its log says more. It is tried again.")
-                await self._note_failure(feed, error)
-                return Polled(address=feed.address, error_code=error.code, error=str(error))
+        return gate
 
-    async def _poll(self, feed: Source) -> Polled:
+    async def _poll(self, one: Pollable) -> Polled:
+        """A fault of ours is kept like one of the feed's: it is tried again and others go on."""
+        try:
+            return await self._ask(one)
+        except Exception:
+            log.exception("feed.poll-failed", feed=one.feed.address)
+            error = SourceError("internal", "Rondan failed on this feed; its log says more. It is tried again.")
+            await self._note_failure(one.feed, error)
+            return Polled(address=one.feed.address, error_code=error.code, error=str(error))
+
+    async def _ask(self, one: Pollable) -> Polled:
+        feed = one.feed
         try:
             fetched = await self._fetcher.fetch(
                 feed.address, etag=feed.etag, modified=feed.modified, body_hash=feed.body_hash
             )
             if fetched.not_modified:
-                await self._note_unchanged(feed, fetched)
+                await self._note_unchanged(one, fetched)
                 return Polled(address=feed.address, not_modified=True)
             known = await sources.fingerprints(self._db, feed.id)
             shown = await self._pool.parse(
@@ -168,7 +189,7 @@ class Poller:
             await self._note_failure(feed, error)
             return Polled(address=feed.address, error_code=error.code, error=str(error))
         now = self._clock()
-        weekly = await self._weekly(feed, now)
+        weekly = _weekly(one, now)
         renamed = [identities for identities in shown.unchanged if not all(one in known for one in identities)]
         poll = _Shown(feed=feed, fetched=fetched, shown=shown, renamed=renamed, weekly=weekly)
         try:
@@ -188,17 +209,16 @@ class Poller:
         """
         feed, fetched, shown = poll.feed, poll.fetched, poll.shown
         baseline = feed.baseline is None
-        fresh = [found for found in shown.entries if await ingest.known(tx, feed, found) is None]
-        flood = not baseline and len(fresh) > FLOOD and len(fresh) * 2 > len(shown.entries) + len(shown.unchanged)
+        flood = not baseline and await _is_flood(tx, feed, shown)
         result = Polled(
             address=feed.address, unchanged=len(shown.unchanged), baseline=baseline, problems=shown.problems
         )
+        if baseline:
+            result.seen = len(shown.entries)
+            seen = [(identity, one.fingerprint) for one in shown.entries for identity in one.identities]
+            await sources.mark_all_seen(tx, feed.id, seen, None, now)
         failed = []
-        for found in reversed(shown.entries):  # oldest first, as feeds show the newest first
-            if baseline:
-                await sources.mark_seen(tx, feed.id, found.identities, found.fingerprint, None, now)
-                result.seen += 1
-                continue
+        for found in () if baseline else reversed(shown.entries):  # oldest first, as feeds show the newest first
             due = _due(feed, found, now)
             state: PieceState = "held" if flood else "published"
             taken = await _take(tx, feed, found, now, state, due, apart=apart)
@@ -249,26 +269,24 @@ class Poller:
         self._publish()
         return result
 
-    async def _weekly(self, feed: Source, now: datetime) -> int:
-        """New items a week. A feed that is known for less than a week counts as hourly: its pace is not known yet."""
-        young = feed.baseline is None or now - feed.baseline < timedelta(days=7)
-        return max(await sources.weekly_entries(self._db, feed.id, now), HOURLY if young else 0)
-
-    async def _note_unchanged(self, feed: Source, fetched: Fetched) -> None:
-        now = self._clock()
-        weekly = await self._weekly(feed, now)
+    async def _note_unchanged(self, one: Pollable, fetched: Fetched) -> None:
+        feed, now = one.feed, self._clock()
         at = next_check(
             now,
-            weekly_entries=weekly,
+            weekly_entries=_weekly(one, now),
             max_age=fetched.fresh_for,
             retry_after=fetched.retry_after,
             seed=feed.address,
         )
 
-        async def work(tx: Tx) -> None:
-            await sources.unchanged(tx, feed.id, await _new_address(tx, feed, fetched), at, now)
+        async def move(tx: Tx) -> None:
+            address = await _new_address(tx, feed, fetched)
+            if address is not None:
+                await sources.moved(tx, feed.id, address)
 
-        await self._db.write(work)
+        if fetched.permanent_url is not None:
+            await self._db.write(move)
+        await sources.unchanged(self._db, feed.id, at, now)
 
     async def _note_failure(self, feed: Source, error: SourceError) -> None:
         """The feed keeps all it has; it is asked later, or (410) not any more."""
@@ -278,6 +296,19 @@ class Poller:
             now, weekly_entries=0, retry_after=error.retry_after, failures=feed.failures + 1, seed=feed.address
         )
         await self._db.write(lambda tx: sources.failed(tx, feed.id, error.code, str(error), None if stop else at, now))
+
+
+def _weekly(one: Pollable, now: datetime) -> int:
+    """New items a week. A feed that is known for less than a week counts as hourly: its pace is not known yet."""
+    young = one.feed.baseline is None or now - one.feed.baseline < timedelta(days=7)
+    return max(one.weekly, HOURLY if young else 0)
+
+
+async def _is_flood(tx: Tx, feed: Source, shown: Feed) -> bool:
+    if len(shown.entries) <= FLOOD:
+        return False
+    fresh = [found for found in shown.entries if await ingest.known(tx, feed, found) is None]
+    return len(fresh) > FLOOD and len(fresh) * 2 > len(shown.entries) + len(shown.unchanged)
 
 
 async def _take(

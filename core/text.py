@@ -29,9 +29,12 @@ def fold(text: str) -> str:
     return " ".join(folded.split())
 
 
+_GRAPHEME = regex.compile(r"\X")
+
+
 def graphemes(text: str) -> list[str]:
     """The characters that a reader sees: an emoji family, a flag or a letter with its accents is one."""
-    found: list[str] = regex.findall(r"\X", text)
+    found: list[str] = _GRAPHEME.findall(text)
     return found
 
 
@@ -313,11 +316,12 @@ def shorten(text: str, limit: int, mark: str = "…") -> str:
         return ""
     line = line[: 8 * limit + 256]  # enough to see what comes after the limit
     kept = 0
-    for unit in graphemes(line):
-        if length(unit) > budget:
+    for unit in _GRAPHEME.finditer(line):  # one by one: most of the line is beyond the limit
+        size = length(unit.group())
+        if size > budget:
             break
-        budget -= length(unit)
-        kept += len(unit)
+        budget -= size
+        kept = unit.end()
     near = [at for at in _sentence_ends(line, language_of(line)) if kept * 2 // 3 < at <= kept]
     if not near:
         ends = [match.start() for found in (_CLAUSE, _PHRASE) for match in found.finditer(line)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -83,14 +83,36 @@ async def source(db: Reader, number: int) -> Source:
     return _source(rows[0])
 
 
-async def due_feeds(db: Reader, now: datetime, limit: int) -> list[Source]:
-    """Feeds that are to be polled, most overdue first."""
+@dataclass(frozen=True, slots=True)
+class Pollable:
+    """A feed with all that a poll has to know of it. `weekly`: how many pieces it brought in the last week."""
+
+    feed: Source
+    weekly: int
+
+
+_POLLABLE = "select *, (select count(*) from piece where source_id=source.id and found_at >= ?) as weekly from source"
+
+
+def _week_ago(now: datetime) -> int:
+    return micros(now) - 7 * 86400 * 1_000_000
+
+
+async def due_feeds(db: Reader, now: datetime, limit: int, *, busy: Collection[int] = ()) -> list[Pollable]:
+    """Feeds that are to be polled, most overdue first; without those that are `busy`."""
+    idle = f"and id not in ({marks(len(busy))})" if busy else ""
     rows = await db.read(
-        """select * from source where kind='feed' and paused is null and next_check_at <= ?
-           order by next_check_at limit ?""",
-        micros(now), limit,
+        f"""{_POLLABLE} where kind='feed' and paused is null and next_check_at <= ? {idle}
+            order by next_check_at limit ?""",
+        _week_ago(now), micros(now), *busy, limit,
     )  # fmt: skip
-    return [_source(row) for row in rows]
+    return [Pollable(_source(row), row["weekly"]) for row in rows]
+
+
+async def pollable(db: Reader, number: int, now: datetime) -> Pollable:
+    """A feed as it stands, due or not."""
+    rows = await db.read(f"{_POLLABLE} where id=?", _week_ago(now), number)
+    return Pollable(_source(rows[0]), rows[0]["weekly"])
 
 
 async def next_poll(db: Reader) -> datetime | None:
@@ -199,9 +221,18 @@ async def seen(db: Reader, number: int, identities: Sequence[str]) -> dict[str, 
     return found
 
 
+KNOWN = 2_000
+"""Identities that a parser gets to know: more than those of the 500 items that are read of a feed."""
+
+
 async def fingerprints(db: Reader, number: int) -> dict[str, str]:
-    """Fingerprints by identity of everything that a source showed: what is equal needs no reading of its text."""
-    rows = await db.read("select identity, fingerprint from item where source_id=?", number)
+    """Fingerprints by identity of what a source showed last: what is equal needs no reading of its text.
+
+    What is missing here costs time only: `seen` knows everything that was ever shown.
+    """
+    rows = await db.read(
+        "select identity, fingerprint from item where source_id=? order by seen_at desc limit ?", number, KNOWN
+    )
     return {row["identity"]: row["fingerprint"] for row in rows}
 
 
@@ -209,11 +240,16 @@ async def mark_seen(
     tx: Tx, number: int, identities: Iterable[str], fingerprint: str, piece: int | None, now: datetime
 ) -> None:
     """Every identity of an item leads to its piece from now on. A piece once known is never forgotten again."""
+    await mark_all_seen(tx, number, [(identity, fingerprint) for identity in identities], piece, now)
+
+
+async def mark_all_seen(tx: Tx, number: int, seen: Iterable[tuple[str, str]], piece: int | None, now: datetime) -> None:
+    """The same for identities with a fingerprint each."""
     await tx.many(
         """insert into item(source_id, identity, fingerprint, piece_id, seen_at) values(?,?,?,?,?)
            on conflict(source_id, identity) do update set fingerprint=excluded.fingerprint,
                piece_id=coalesce(excluded.piece_id, item.piece_id), seen_at=excluded.seen_at""",
-        [(number, identity, fingerprint, piece, micros(now)) for identity in identities],
+        [(number, identity, fingerprint, piece, micros(now)) for identity, fingerprint in seen],
     )
 
 
@@ -246,13 +282,17 @@ async def polled(
     )  # fmt: skip
 
 
-async def unchanged(tx: Tx, number: int, address: str | None, next_check: datetime, now: datetime) -> None:
-    """A poll found nothing new. `address`: where the feed moved to for good."""
-    await tx.run(
-        """update source set address=coalesce(?, address), next_check_at=?, checked_at=?, failures=0, error_code=null,
-               error=null where id=?""",
-        address, micros(next_check), micros(now), number,
-    )  # fmt: skip
+async def unchanged(db: Db, number: int, next_check: datetime, now: datetime) -> None:
+    """A poll found nothing new. Many end at the same time, so this goes with the rows that share a statement."""
+    await db.add(
+        "update source set next_check_at=?, checked_at=?, failures=0, error_code=null, error=null where id=?",
+        (micros(next_check), micros(now), number),
+    )
+
+
+async def moved(tx: Tx, number: int, address: str) -> None:
+    """A feed is at another address for good."""
+    await tx.run("update source set address=? where id=?", address, number)
 
 
 async def failed(tx: Tx, number: int, code: str, sentence: str, next_check: datetime | None, now: datetime) -> None:
@@ -263,16 +303,6 @@ async def failed(tx: Tx, number: int, code: str, sentence: str, next_check: date
         code, sentence, None if next_check is None else micros(next_check),
         None if next_check is None else 1, sentence, number,
     )  # fmt: skip
-
-
-async def weekly_entries(db: Db, number: int, now: datetime) -> int:
-    """How many pieces a source brought in the last week."""
-    rows = await db.read(
-        "select count(*) as n from piece where source_id=? and found_at >= ?",
-        number,
-        micros(now) - 7 * 86400 * 1_000_000,
-    )
-    return int(rows[0]["n"])
 
 
 async def shown_before(db: Db, number: int) -> int:

@@ -262,6 +262,18 @@ async def test_an_article_of_two_feeds_comes_to_the_places_of_both(news: Newsroo
     assert (await news.shown("economy"), await news.shown("law"), await news.shown()) == (["Piece a"], ["Piece a"], [])
 
 
+async def test_what_a_parser_is_not_told_of_is_posted_once_too(news: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "KNOWN", 3)  # of one item the identities, of the others none
+    feed = await news.follow("/feed", item("old"))
+    for shown in (("a",), ("b", "a", "old"), ("c", "b", "a", "old"), ("old", "c", "a")):
+        news.show(*map(item, shown))
+        await news.poll(feed)
+    assert counts(await news.poll(feed)) == (0, 0, 0, 0, 0)
+    news.show(item("c"), item("b"), item("a", body="Other words."), item("old"))
+    assert (await news.poll(feed)).edited == 1
+    assert sorted(await news.shown()) == ["Piece a", "Piece b", "Piece c"]
+
+
 # --- edits ---
 
 
@@ -494,6 +506,28 @@ async def test_a_feed_that_is_asked_twice_at_once_is_asked_one_after_the_other(n
     feed = await news.add()
     first, second = await asyncio.gather(news.poller.poll(feed), news.poller.poll(feed))
     assert (first.baseline, second.not_modified) == (True, True)
+
+
+async def test_the_schedule_sees_what_a_person_s_poll_has_just_done(news: Newsroom) -> None:
+    news.show(item("a"), delay=0.3)
+    feed = await news.add()
+    by_hand = asyncio.create_task(news.poller.poll(feed))
+    await asyncio.sleep(0.1)
+    running = asyncio.create_task(news.poller.run())  # the feed is still due, as it never was looked at
+    try:
+        await asyncio.sleep(0.1)
+        news.show(item("b"), item("a"))
+        assert (await by_hand).baseline
+        async with asyncio.timeout(2):
+            await until(lambda: _asked_twice(news))
+            assert await news.shown() == ["Piece b"]  # not taken for one of the first look
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def _asked_twice(news: Newsroom) -> bool:
+    return news.server.hits["/feed"] == 2 and len(await news.titles()) == 1
 
 
 # --- floods and downtimes ---

@@ -161,7 +161,7 @@ def _remembered(parts: formats.Parts, url: str, known: Mapping[str, str]) -> dic
     for at, part in enumerate(parts.items):
         if kept := _items.get(_key(root, part)):
             mark, title, link, published, *rungs = kept.decode().split("\0")
-            if any(known.get(rung) == mark for rung in rungs):
+            if known.get(rungs[0]) == mark or any(known.get(rung) == mark for rung in rungs):
                 raw = Raw(
                     guid="1" if rungs[0].startswith("guid:") else "",
                     published=datetime.fromisoformat(published) if published else None,

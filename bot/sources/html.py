@@ -36,7 +36,7 @@ _SKIPPED = words("head title meta base rp rt source track param embed colgroup c
 _ITALIC, _STRIKE, _CODE = words("i em cite dfn var"), words("s del strike"), words("code kbd samp tt")
 _CJK = r"[　-〿぀-ヿ㐀-䶿一-鿿豈-﫿＀-｠￠-￦]"
 _WRAP = re.compile(rf"(?<={_CJK})[ \t\f]*[\r\n]+[ \t\f\r\n]*(?={_CJK})")
-_SPACE = re.compile(r"[ \t\r\n\f]+")
+_SPACE = re.compile(r"[ \t\r\n\f]{2,}|[\t\r\n\f]")  # not the single spaces, which stay as they are
 _RULE = 1000  # the weight of a gap that holds a rule
 _CARD = 600  # letters; a longer block is a text even if it is one link
 
@@ -100,7 +100,8 @@ class _Writer:
     def _walk(self, node: Node, style: Span, out: Flow) -> None:
         for child in node.children:
             if isinstance(child, str):
-                self.run.append(markup.said(style, _SPACE.sub(" ", _WRAP.sub("", child))))
+                text = _WRAP.sub("", child) if "\n" in child or "\r" in child else child
+                self.run.append(markup.said(style, _SPACE.sub(" ", text)))
             elif child.tag in _SKIPPED or is_aside(child, self.whole):
                 continue
             elif child.tag in BLOCKS or (self.cards and child.card and child.links):
@@ -143,6 +144,8 @@ class _Writer:
 
     def _flush(self, out: Flow) -> None:
         """The inline text so far as paragraphs: two line breaks part them, more are room."""
+        if not self.run:  # between two blocks there is none
+            return
         run, self.run = self.run, []
         lines = markup.lines(run)
         held: list[Spans] = []
@@ -175,7 +178,7 @@ class _Writer:
             and self._elsewhere(link)
         ):
             return Cited(title=words_of(lines[0]), url=link)
-        return Paragraph(spans=broken(lines))
+        return Paragraph(spans=broken(lines) if len(lines) > 1 else lines[0])
 
     # --- blocks ---
 

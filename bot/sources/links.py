@@ -15,13 +15,14 @@ _TRACKING = re.compile(
 _FEED_SIGN = re.compile(r"^(ref|from|src|source|partner)=(rss|feed|atom|rdf|rssfeed)\w*$", re.I)
 _TRACKING_FRAGMENT = re.compile(r"^(xtor|utm_|ref=|:~:text=|rss|feed$)", re.I)
 _PLAIN = re.compile(r"https?://((?:[a-z0-9-]+\.)+[a-z]+(?:/[\w.~-]+)*)/?", re.A)  # most: nothing to resolve or spell
+_USUAL = re.compile(_PLAIN.pattern + r"(?:\?[\w.~=&%+-]*)?(?:#[\w-]*)?", re.A)  # with a query: nothing to resolve
 _HEX = re.compile(r"%[0-9a-fA-F]{2}")
 _LONGEST = 2000
 
 
 def absolute(link: str, base: str) -> str | None:
     """An http(s) address resolved against `base`; None for anything else (`javascript:`, `mailto:`, nonsense)."""
-    if _PLAIN.fullmatch(link) and len(link) <= _LONGEST:
+    if _USUAL.fullmatch(link) and len(link) <= _LONGEST:
         return link
     try:
         link = "".join(link.split())

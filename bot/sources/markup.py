@@ -43,7 +43,7 @@ def lines(run: Iterable[Span]) -> list[Spans]:
             text = text[1:]
         if not text:
             continue
-        merged.append(span if text is span.text else replace(span, text=text))
+        merged.append(span if text is span.text else said(span, text))
     out: list[list[Span]] = [[]]
     for span in merged:
         if span.text == "\n":
@@ -54,8 +54,18 @@ def lines(run: Iterable[Span]) -> list[Spans]:
 
 
 def said(style: Span, text: str) -> Span:
-    """Text in a style."""
-    return Span(text=text) if style is PLAIN else replace(style, text=text)
+    """Text in the style of another span; `replace` by hand, since it is half of the work of reading a page."""
+    if style is PLAIN:
+        return Span(text=text)
+    return Span(
+        text=text,
+        bold=style.bold,
+        italic=style.italic,
+        strike=style.strike,
+        code=style.code,
+        link=style.link,
+        ruby=style.ruby,
+    )
 
 
 def blank(node: Node) -> bool:
@@ -75,7 +85,7 @@ def ruby(node: Node, style: Span) -> list[Span]:
     base = ""
     for child in node.children:
         if isinstance(child, str):
-            base += child.strip()
+            base += " ".join(child.split())
         elif child.tag in ("rt", "rtc"):
             if base:
                 out.append(replace(style, text=base, ruby=child.text() or None))

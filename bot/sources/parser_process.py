@@ -32,7 +32,7 @@ def main() -> None:
     while head := _receive(line, REQUEST.size):
         head_size, body_size = REQUEST.unpack(head)
         asked = json.loads(_receive(line, head_size))
-        answer = _answer(asked, bytes(_receive(line, body_size)))
+        answer = _answer(asked, _receive(line, body_size))
         try:
             line.sendall(ANSWER.pack(len(answer)) + answer)
         except ConnectionError:
@@ -58,16 +58,16 @@ def _do(asked: dict[str, Any], body: bytes) -> dict[str, Any]:
     return {"links": alternates.feed_links(body, kind, url)}
 
 
-def _receive(line: socket.socket, size: int) -> bytearray:
+def _receive(line: socket.socket, size: int) -> bytes:
     """Exactly `size` bytes; none at all at the end."""
-    data = bytearray(size)
-    view, got = memoryview(data), 0
-    while got < size:
-        count = line.recv_into(view[got:])
-        if not count:
-            return bytearray()
-        got += count
-    return data
+    parts = []
+    while size:
+        part = line.recv(size, socket.MSG_WAITALL)  # all at once, unless a signal comes between
+        if not part:
+            return b""
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 if __name__ == "__main__":

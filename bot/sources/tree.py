@@ -39,6 +39,7 @@ _ASIDE = re.compile(
     r"|profile|author-?(box|info|bio)?|byline|posted-on|date|tags?|categor(y|ies)|trackbacks?|reblog\w*|iine\w*|likes?"
     r"|ads?|advert\w*|adsbygoogle|newsletter|subscribe|recommend\w*|ranking\w*|prev-?next|screen-reader-text|visually-hidden)$"
 )
+_UNSEEN = re.compile(r"display\s*:\s*none")
 _CARD = re.compile(r"(^|[-_])(ogp|embed|blog-?card|link-?card|card|bookmark)", re.I)
 
 
@@ -55,6 +56,8 @@ class Node:
 
     def names(self) -> list[str]:
         """Its classes and id, lower case."""
+        if not self.attrs:  # most elements
+            return []
         return f"{self.attrs.get('class', '')} {self.attrs.get('id', '')}".lower().split()
 
     @property
@@ -90,11 +93,13 @@ class _Builder:
         self.root = Node(tag="html")
         self.stack = [self.root]  # holds one node several times where the depth is cut
         self.dropped = 0  # open elements since one that is left out
+        self.words: list[str] = []  # text since the last tag; it comes in pieces, cut at every entity
 
     def start(self, tag: str, attrib: Mapping[str, str]) -> None:
         if self.dropped or tag in _DROPPED:
             self.dropped += 1
             return
+        self._flush()
         if len(self.stack) > _DEEPEST:
             if tag in _PARTING:
                 self.stack[-1].children += [Node(tag="br"), Node(tag="br")]
@@ -109,6 +114,7 @@ class _Builder:
         if self.dropped:
             self.dropped -= 1
             return
+        self._flush()
         if len(self.stack) == 1:
             return
         node = self.stack.pop()
@@ -124,16 +130,22 @@ class _Builder:
             parent.links = list(dict.fromkeys([*parent.links, *node.links]))[:2]
 
     def data(self, data: str) -> None:
-        if self.dropped:
-            return
-        node = self.stack[-1]
-        node.children.append(data)
-        node.size += len("".join(data.split()))
+        if not self.dropped:
+            self.words.append(data)
+
+    def _flush(self) -> None:
+        if self.words:
+            text = "".join(self.words)
+            self.words.clear()
+            node = self.stack[-1]
+            node.children.append(text)
+            node.size += len("".join(text.split()))
 
     def comment(self, text: str) -> None:
         """Comments are not part of the text."""
 
     def close(self) -> Node:
+        self._flush()
         while len(self.stack) > 1:
             self.end("")
         return self.root
@@ -156,7 +168,7 @@ def is_aside(node: Node, whole: int) -> bool:
     """Whether an element is beside the text: comments, side bars, buttons. Never what holds half of all words."""
     if node.size * 2 > whole or node.tag in ("html", "body", "h1"):
         return False
-    if "hidden" in node.attrs or re.search(r"display\s*:\s*none", node.attrs.get("style", "")):
+    if "hidden" in node.attrs or ("style" in node.attrs and _UNSEEN.search(node.attrs["style"])):
         return True
     return node.tag == "time" or any(_ASIDE.match(name) for name in node.names())
 
