@@ -2,15 +2,20 @@
 
 10k pieces over one year, 200 topics of Zipf's popularity, 1M comments, 10M reactions; the rows that follow from others
 (stances, counts by hour) are made from them by SQL, so every number is as consistent as if events had been folded.
+
+`python -m bench.digest FOLDER [--quick]` keeps the database in the folder, and asks that one again for as long as the
+schema and this file are the same: it takes minutes to make.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import random
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,12 +23,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 from bot import ingest
 from bot.collect import Collector
 from commands.desk import Desk
-from commands.registry import Tools
+from commands.tools import Feeds, Tools
 from core.chat import Caller, Person
 from core.document import Document, Paragraph, spans
 from core.outline import outline
@@ -41,6 +46,7 @@ SAMPLES = 120
 AIM_MS = 100  # p99 for 30 days
 EMOJI = ("👍", "👎", "💡", "❓", "🎉", "❤")
 WEIGHTS = tuple(accumulate((50, 15, 8, 4, 15, 8)))
+STRANGER = Caller(platform="web", person=Person(id="p2"), channel="elsewhere", community="other")  # sees no comment
 CALLER = Caller(platform="web", person=Person(id="p1"), channel="general", community="web")
 
 
@@ -75,6 +81,7 @@ class _Publication:
         self.words += ["".join(chr(0x4E00 + dice.randrange(2000)) for _ in range(3)) for _ in range(4000)]
         dice.shuffle(self.words)
         self._frequent = list(accumulate(1 / rank for rank in range(1, len(self.words) + 1)))
+        self.piece_words: list[tuple[int, str]] = []
         texts = [" ".join(self.some_words(12)) for _ in range(20_000)]
         self.texts = [(text, bigrams(text)) for text in texts]
         said = sorted(
@@ -98,8 +105,10 @@ class _Publication:
     def piece_rows(self) -> Iterator[tuple[Any, ...]]:
         for number, at in enumerate(self.published, 1):
             words = self.some_words(30)
-            blocks = tuple(Paragraph(spans=spans(" ".join(self.some_words(60)) + ".")) for _ in range(8))
+            paragraphs = [" ".join(self.some_words(60)) + "." for _ in range(8)]
+            blocks = tuple(Paragraph(spans=spans(one)) for one in paragraphs)
             title = " ".join(words[:5])
+            self.piece_words.append((number, bigrams("\n".join((title, *paragraphs)))))
             understood = outline(Document(blocks=blocks), title=title, default_language="en")
             text = json.dumps(outline_to_json(understood), ensure_ascii=False)
             key = f"pub.example/{number}"
@@ -137,9 +146,9 @@ class _Publication:
             yield from ((piece + 1, *row, self._later(piece)) for row in sorted(rows))
 
 
-def _fill(path: Path, size: Size) -> _Publication:
+def _fill(path: Path, publication: _Publication) -> None:
     """Put it all into a migrated database."""
-    publication = _Publication(size)
+    size = publication.size
     connection = sqlite3.connect(path, isolation_level=None)
     connection.executescript("pragma synchronous = off; pragma cache_size = -400000; pragma temp_store = memory;")
     connection.execute("begin")
@@ -159,6 +168,7 @@ def _fill(path: Path, size: Size) -> _Publication:
                found_at, changed_at, outline) values(?,?,1,'published',?,?,?,?,'en',?,?,?,?)""",
         publication.piece_rows(),
     )
+    many("insert into piece_words(rowid, words) values(?,?)", publication.piece_words)
     topics = [(n, f"topic {n}", json.dumps({"en": f"Topic {n}"})) for n in range(1, size.topics + 1)]
     many("insert into topic(id, key, names, created_at) values(?,?,?,0)", topics)
     many("insert into topic_name(folded, topic_id, name) values(?,?,?)", [(key, n, key) for n, key, _ in topics])
@@ -195,7 +205,6 @@ def _fill(path: Path, size: Size) -> _Publication:
     connection.execute("commit")
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
-    return publication
 
 
 def _follow(connection: sqlite3.Connection, size: Size) -> None:
@@ -224,28 +233,32 @@ def _follow(connection: sqlite3.Connection, size: Size) -> None:
     )
 
 
-async def _ask(desk: Desk, lines: Sequence[str]) -> dict[str, float]:
+async def _nothing() -> None:
+    """No platform to tell of places."""
+
+
+async def _ask(desk: Desk, lines: Sequence[str], caller: Caller = CALLER) -> dict[str, float]:
     """p50 and p99 of the answers to these lines, one after the other."""
     took = []
     for line in lines:
         began = time.perf_counter()
-        reply = await desk.ask(CALLER, line)
+        reply = await desk.ask(caller, line)
         took.append((time.perf_counter() - began) * 1000)
         assert reply.ok, reply
     took.sort()
     return {"p50_ms": round(took[len(took) // 2], 1), "p99_ms": round(took[len(took) * 99 // 100], 1)}
 
 
-async def measure(quick: bool) -> list[dict[str, Any]]:
-    """All figures of this file."""
+async def measure(quick: bool, folder: Path | None = None) -> list[dict[str, Any]]:
+    """All figures of this file; the database is kept in the folder, if one is named."""
     size = QUICK if quick else Size()
     with TemporaryDirectory() as name:
-        path = Path(name) / "digest.db"
-        db = await SqliteDb.open(path)
-        await schema.migrate(db, NOW - timedelta(days=365))
-        await db.close()
+        made_from = hashlib.sha256(repr(schema.MIGRATIONS).encode() + Path(__file__).read_bytes()).hexdigest()
+        path = (folder or Path(name)) / f"digest-{size.pieces}-{made_from[:8]}.db"
         began = time.perf_counter()
-        publication = await asyncio.to_thread(_fill, path, size)
+        publication = await asyncio.to_thread(_Publication, size)
+        if not path.exists():
+            await _make(path, publication)
         about = {
             "pieces": size.pieces, "comments": size.comments, "db_mb": round(path.stat().st_size / 1e6),
             "build_s": round(time.perf_counter() - began),
@@ -258,12 +271,26 @@ async def measure(quick: bool) -> list[dict[str, Any]]:
             await db.close()
 
 
+async def _make(path: Path, publication: _Publication) -> None:
+    """The database under its name, when all of it is there."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    db = await SqliteDb.open(unfinished)
+    try:
+        await schema.migrate(db, NOW - timedelta(days=365))
+    finally:
+        await db.close()
+    await asyncio.to_thread(_fill, unfinished, publication)
+    unfinished.rename(path)
+
+
 async def _lines(db: SqliteDb, publication: _Publication) -> list[dict[str, Any]]:
     desk = Desk(
         Tools(
             db=db, ears=Collector(db, DEFAULT, lambda: NOW), scale=DEFAULT, zone="UTC", clock=lambda: NOW,
             link=lambda _platform, channel, anchor: f"http://chat/{channel}/{anchor}", wake=lambda: None,
-            place=ingest.place, let_out=ingest.let_out,
+            place=ingest.place, let_out=ingest.let_out, furnish=_nothing,
+            feeds=cast("Feeds", None),  # no digest asks for them
         )
     )  # fmt: skip
     topics = range(1, publication.size.topics + 1)
@@ -277,7 +304,16 @@ async def _lines(db: SqliteDb, publication: _Publication) -> list[dict[str, Any]
             figures = await _ask(desk, asked)
             ratio = round(figures["p99_ms"] / AIM_MS, 2)
             lines.append({"bench": f"digest of {what}", "period": period, **figures, "ratio_to_aim": ratio})
+    publication.dice.seed(7)  # the same questions, whether the database was made or found
     for count in (1, 2):  # by popularity, as people's words are
         asked = [f"/search {' '.join(publication.some_words(count))}" for _ in range(SAMPLES)]
         lines.append({"bench": f"search for {count} words", **await _ask(desk, asked)})
+    for who, caller in (("who sees all", CALLER), ("who sees no comment", STRANGER)):
+        asked = [f"/search {publication.words[0]}"] * (SAMPLES // 4)
+        lines.append({"bench": f"search for the commonest word by one {who}", **await _ask(desk, asked, caller)})
     return lines
+
+
+if __name__ == "__main__":
+    for figure in asyncio.run(measure("--quick" in sys.argv, Path(sys.argv[1]))):
+        print(json.dumps(figure, ensure_ascii=False), flush=True)

@@ -106,14 +106,16 @@ async def people(db: Reader, pieces: Sequence[int], start: datetime, end: dateti
     places = marks(len(pieces))
     window = (micros(start), micros(end))
     clause, args = audience.clause()
+    # Distinct over "union all", not "union": SQLite ends a distinct at its limit, but a union only when all is read.
     rows = await db.read(
         f"""select count(*) as n from (
-                select person_id from stance where piece_id in ({places}) and at >= ? and at < ?
-                union
-                select c.person_id from comment c join place pl on pl.id=c.place_id
-                where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.person_id is not null
-                  and c.state in ('visible', 'featured') and c.text <> '' and {clause}
-                limit {MOST_PEOPLE}) as everyone""",
+                select distinct person_id from (
+                    select person_id from stance where piece_id in ({places}) and at >= ? and at < ?
+                    union all
+                    select c.person_id from comment c join place pl on pl.id=c.place_id
+                    where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.person_id is not null
+                      and c.state in ('visible', 'featured') and c.text <> '' and {clause}) as everyone
+                limit {MOST_PEOPLE}) as counted""",
         *pieces, *window, *pieces, *window, *args,
     )  # fmt: skip
     return int(rows[0]["n"])
@@ -122,7 +124,10 @@ async def people(db: Reader, pieces: Sequence[int], start: datetime, end: dateti
 async def voices(
     db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience, limit: int = 200
 ) -> list[Voice]:
-    """Readers' comments on pieces in a window that may be shown: featured and most answered first, at most `limit`."""
+    """Comments that can stand out of pieces in a window: featured, then most answered; `limit` of each 400 pieces.
+
+    One that nobody answered and nobody featured is neither endorsed nor contested, so it is not even sorted.
+    """
     clause, args = audience.clause()
     order = "order by (c.state='featured') desc, coalesce(s.n, 0) desc, c.at desc, c.id desc"
     found: list[Voice] = []
@@ -134,7 +139,8 @@ async def voices(
                     select c.id from comment c join place pl on pl.id=c.place_id
                     left join comment_score s on s.comment_id=c.id
                     where c.piece_id in ({marks(len(some))}) and c.at >= ? and c.at < ?
-                      and c.state in ('visible', 'featured') and c.text <> '' and {clause} {order} limit ?)
+                      and c.state in ('visible', 'featured') and c.text <> '' and {clause}
+                      and (s.n > 0 or c.state='featured') {order} limit ?)
                 {order}""",
             *some, micros(start), micros(end), *args, limit,
         )  # fmt: skip

@@ -10,6 +10,8 @@ from core.text import Term, bigrams
 from storage.audience import Audience
 from storage.db import Db, Tx
 
+RANKED = 5_000  # most pieces, and most comments, that are ranked for one search: each costs several look-ups
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -31,15 +33,22 @@ def match(terms: Sequence[Term]) -> str:
 
 
 async def search(db: Db, terms: Sequence[Term], audience: Audience, limit: int = 20) -> list[Hit]:
-    """Published pieces and visible comments that hold every term, best first."""
+    """Published pieces and visible comments that hold every term, best first.
+
+    Of words that stand in very much only the newest `RANKED` pieces and comments (by number) that may be shown are
+    ranked; who may see few of them waits for a look at each, but misses none. Rarer words are ranked everywhere.
+    """
     if not terms:
         return []
     query = match(terms)
+    # The index gives the newest first without sorting, and works a rank out only for a row that passed every condition.
     hits = [
         Hit("piece", row["id"], row["id"], row["rank"])
         for row in await db.read(
-            """select p.id, w.rank from piece_words w join piece p on p.id=w.rowid
-               where piece_words match ? and p.state='published' order by w.rank, p.id desc limit ?""",
+            f"""select id, rank from (
+                    select p.id, w.rank from piece_words w join piece p on p.id=w.rowid
+                    where piece_words match ? and p.state='published' order by w.rowid desc limit {RANKED}) as newest
+                order by rank, id desc limit ?""",
             query,
             limit,
         )
@@ -48,10 +57,12 @@ async def search(db: Db, terms: Sequence[Term], audience: Audience, limit: int =
     hits += [
         Hit("comment", row["id"], row["piece_id"], row["rank"])
         for row in await db.read(
-            f"""select c.id, c.piece_id, w.rank from comment_words w join comment c on c.id=w.rowid
-                join place pl on pl.id=c.place_id join piece p on p.id=c.piece_id
-                where comment_words match ? and c.state in ('visible', 'featured') and p.state='published' and {clause}
-                order by w.rank, c.id desc limit ?""",
+            f"""select id, piece_id, rank from (
+                    select c.id, c.piece_id, w.rank from comment_words w join comment c on c.id=w.rowid
+                    join place pl on pl.id=c.place_id join piece p on p.id=c.piece_id
+                    where comment_words match ? and c.state in ('visible', 'featured') and p.state='published'
+                      and {clause} order by w.rowid desc limit {RANKED}) as newest
+                order by rank, id desc limit ?""",
             query,
             *args,
             limit,
