@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
 
-from commands import following, helping, lines, moderating, reading, searching, summing_up  # noqa: F401 - they register
-from commands.registry import (
-    COMMANDS,
-    FORMS,
-    OPTION_NAMES,
-    PRESSES,
-    Command,
-    Handler,
-    Option,
-    Press,
-    Tools,
-    command_named,
+from commands import (  # noqa: F401 - those that are not used here register commands
+    feeding,
+    following,
+    helping,
+    lines,
+    moderating,
+    placing,
+    pointing,
+    reading,
+    searching,
+    summing_up,
+    values,
 )
+from commands.registry import COMMANDS, FORMS, POINTED, PRESSES, Command, Handler, Press, command_named, names_of
+from commands.tools import Tools
 from core.chat import Caller, Choice
+from core.commands import CommandSpec
 from core.document import Paragraph, spans
 from core.errors import Refusal
 from core.message import Form, Message, Reply, links_of
-from core.period import parse_period
 from core.speech import say
 from core.text import fold, shorten
 from storage import pieces
 
 R = TypeVar("R")
 log = structlog.get_logger()
-CHOICES = 25
+
+
+def specs() -> Sequence[CommandSpec]:
+    """Every command there is, typed or picked from the menu of a message."""
+    return (*COMMANDS.values(), *(pointed.spec for pointed in POINTED.values()))
 
 
 class Desk:
@@ -40,6 +47,9 @@ class Desk:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+
+    def commands(self) -> Sequence[CommandSpec]:
+        return specs()
 
     async def ask(self, caller: Caller, line: str) -> Reply:
         async def answer() -> Reply:
@@ -53,6 +63,16 @@ class Desk:
             if known is None:
                 raise Refusal(say(caller.language, "help.unknown", name=command))
             return await self._run(caller, known, options)
+
+        return await _guarded(caller, answer)
+
+    async def point(self, caller: Caller, name: str, anchor: str) -> Reply:
+        async def answer() -> Reply:
+            pointed = POINTED.get(fold(name))
+            if pointed is None:
+                raise Refusal(say(caller.language, "help.unknown", name=name))
+            _check_role(caller, pointed.spec)
+            return await pointed.run(self._tools, caller, await pointing.target(self._tools, caller, anchor))
 
         return await _guarded(caller, answer)
 
@@ -93,19 +113,17 @@ class Desk:
             return []
         if not option:
             return _option_names(caller, known, text)
-        found = next((one for one in known.options if option in (one.name, OPTION_NAMES.get(one.name))), None)
-        return [] if found is None else (await _values(self._tools, caller, found, text))[:CHOICES]
+        found = next((one for one in known.options if option in (one.name, one.japanese)), None)
+        return [] if found is None else await values.completions(self._tools, caller, found, text)
 
     async def _run(self, caller: Caller, command: Command, options: Mapping[str, str]) -> Reply:
-        if not _allowed(caller, command):
-            allowed = ", ".join(say(caller.language, f"role.{role}") for role in sorted(command.roles))
-            raise Refusal(say(caller.language, "refused.roles", command=command.name, roles=allowed))
+        _check_role(caller, command)
         bound = await self._bind(caller, command, options)
         reply = await command.run(self._tools, caller, **bound)
         return reply if reply.links else _with_links(reply)
 
     async def _bind(self, caller: Caller, command: Command, given: Mapping[str, str]) -> dict[str, Any]:
-        """Options from text: unknown ones and bad values are refused, defaults are put in."""
+        """Options from text: unknown ones and bad values are refused. What is not given is left to its default."""
         names = {option.name for option in command.options}
         for name in given:
             if name not in names:
@@ -115,46 +133,23 @@ class Desk:
         for option in command.options:
             text = given.get(option.name, "").strip()
             if text:
-                bound[option.name] = await self._value(caller, option, text)
+                bound[option.name] = await values.value_of(self._tools, caller, option, text)
             elif option.required:
-                help_ = option.help[caller.language if caller.language in option.help else "en"]
+                help_ = option.meaning(caller.language)
                 raise Refusal(
                     say(caller.language, "refused.missing", command=command.name, option=option.name, help=help_)
                 )
-            else:
-                bound[option.name] = option.default
         return bound
 
-    async def _value(self, caller: Caller, option: Option, text: str) -> Any:
-        match option.kind:
-            case "topic":
-                topic = await pieces.topic_named(self._tools.db, text)
-                if topic is None:
-                    raise Refusal(say(caller.language, "topic.none", name=text))
-                return topic
-            case "piece":
-                return await reading.piece_meant(self._tools, caller, text)
-            case "period":
-                return parse_period(text, caller.language)
-            case "number":
-                digits = fold(text).lstrip("#")
-                if not digits.isdigit():
-                    why = say(caller.language, "refused.number", value=text)
-                    raise Refusal(say(caller.language, "refused.value", option=option.name, why=why))
-                return int(digits)
-            case "yes":
-                return fold(text) in ("yes", "true", "1", "on", "はい")
-            case "choice":
-                if fold(text) not in option.choices:
-                    choices = ", ".join(option.choices)
-                    raise Refusal(say(caller.language, "refused.choice", value=text, choices=choices))
-                return fold(text)
-            case _:
-                return text
 
-
-def _allowed(caller: Caller, command: Command) -> bool:
+def _allowed(caller: Caller, command: CommandSpec) -> bool:
     return bool(caller.roles & command.roles)
+
+
+def _check_role(caller: Caller, command: CommandSpec) -> None:
+    if not _allowed(caller, command):
+        allowed = ", ".join(say(caller.language, f"role.{role}") for role in sorted(command.roles))
+        raise Refusal(say(caller.language, "refused.roles", command=command.name, roles=allowed))
 
 
 async def _guarded(caller: Caller, answer: Callable[[], Awaitable[R]]) -> R | Reply:
@@ -164,8 +159,9 @@ async def _guarded(caller: Caller, answer: Callable[[], Awaitable[R]]) -> R | Re
     except Refusal as declined:
         return refusal(caller.language, str(declined))
     except Exception:
-        log.exception("desk.failed", person=caller.person.id, platform=caller.platform)
-        return refusal(caller.language, say(caller.language, "failed"))
+        number = secrets.token_hex(4)
+        log.exception("desk.failed", number=number, person=caller.person.id, platform=caller.platform)
+        return refusal(caller.language, say(caller.language, "failed", number=number))
 
 
 def _with_links(reply: Reply) -> Reply:
@@ -185,44 +181,19 @@ def _command_names(caller: Caller, text: str) -> list[Choice]:
     typed = fold(text.lstrip("/／"))
     found = []
     for command in COMMANDS.values():
-        name = command.japanese if caller.language == "ja" and not typed.isascii() else command.name
-        if _allowed(caller, command) and fold(name).startswith(typed):
-            help_ = command.help.get(caller.language, command.help["en"])
-            found.append(Choice(value=f"/{name}", label=shorten(f"/{name} — {help_}", 100)))
-    return found[:CHOICES]
+        english, *japanese = names_of(command)
+        names = japanese if caller.language == "ja" and not typed.isascii() else [english]
+        name = next((one for one in names if fold(one).startswith(typed)), None)
+        if name is not None and _allowed(caller, command):
+            label = shorten(f"/{name} — {command.meaning(caller.language)}", values.LABEL)
+            found.append(Choice(value=f"/{name}", label=label))
+    return found[: values.CHOICES]
 
 
 def _option_names(caller: Caller, command: Command, text: str) -> list[Choice]:
     found = []
     for option in command.options:
-        if option.name.startswith(fold(text)) or OPTION_NAMES.get(option.name, "").startswith(text):
-            help_ = option.help.get(caller.language, option.help["en"])
-            found.append(Choice(value=option.name, label=shorten(f"{option.name} — {help_}", 100)))
+        if option.name.startswith(fold(text)) or option.japanese.startswith(text):
+            label = shorten(f"{option.name} — {option.meaning(caller.language)}", values.LABEL)
+            found.append(Choice(value=option.name, label=label))
     return found
-
-
-PERIODS = ("day", "week", "month", "30d", "today", "yesterday", "this-week", "last-week", "this-month", "new", "all")
-
-
-async def _values(tools: Tools, caller: Caller, option: Option, text: str) -> list[Choice]:
-    typed = fold(text)
-    match option.kind:
-        case "topic":
-            found = []
-            for topic, count in await pieces.all_topics(tools.db):
-                names = (topic.key, *topic.names.values(), *topic.aliases)
-                if any(typed in fold(name) for name in names):
-                    name = topic.name(caller.language)
-                    found.append(Choice(value=name, label=shorten(f"{name} ({count})", 100)))
-            return found
-        case "period":
-            return [Choice(value=one, label=one) for one in PERIODS if one.startswith(typed)]
-        case "piece":
-            hits = await pieces.find_by_words(tools.db, text.lstrip("#"), CHOICES)
-            return [Choice(value=f"#{number}", label=shorten(f"#{number} {title}", 100)) for number, title in hits]
-        case "choice":
-            return [Choice(value=one, label=one) for one in option.choices if one.startswith(typed)]
-        case "yes":
-            return [Choice(value="yes", label="yes")]
-        case _:
-            return []

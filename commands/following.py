@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from commands.registry import Tools, command
+from commands.registry import command
+from commands.tools import Tools
 from core.chat import Caller
 from core.document import Heading, Item, List, Paragraph, spans
 from core.message import Message, Reply

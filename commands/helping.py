@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from commands.registry import COMMANDS, OPTION_NAMES, Command, Tools, command, command_named
+from commands.registry import COMMANDS, command, command_named
+from commands.tools import Tools
 from core.chat import Caller
+from core.commands import CommandSpec
 from core.document import Block, Heading, Item, List, Paragraph, Span, spans
 from core.errors import Refusal
 from core.message import Message, Reply
@@ -29,12 +31,12 @@ async def help_(
     return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
 
 
-def _line(caller: Caller, one: Command) -> tuple[Span, ...]:
-    name = f"/{one.japanese}" if caller.language == "ja" else ""
+def _line(caller: Caller, one: CommandSpec) -> tuple[Span, ...]:
+    name = f"/{one.japanese_name}" if caller.language == "ja" else ""
     return (
         Span(text=one.usage, code=True),
         Span(text=f" {name} — " if name else " — "),
-        Span(text=one.help.get(caller.language, one.help["en"])),
+        Span(text=one.meaning(caller.language)),
     )
 
 
@@ -44,8 +46,8 @@ def _one(caller: Caller, name: str) -> Reply:
         raise Refusal(say(caller.language, "help.unknown", name=name))
     items = []
     for option in found.options:
-        japanese = f" ({OPTION_NAMES.get(option.name, '')})" if caller.language == "ja" else ""
-        text = f"{option.name}{japanese} — {option.help.get(caller.language, option.help['en'])}"
+        japanese = f" ({option.japanese})" if caller.language == "ja" else ""
+        text = f"{option.name}{japanese} — {option.meaning(caller.language)}"
         items.append(Item(marker="•", blocks=(Paragraph(spans=spans(text)),)))
     blocks: tuple[Block, ...] = (Paragraph(spans=_line(caller, found)), List(ordered=False, items=tuple(items)))
     return Reply(message=Message(title=found.usage, blocks=blocks, language=caller.language))

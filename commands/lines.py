@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from commands.registry import COMMANDS, OPTION_NAMES, Command
+from commands.registry import COMMANDS, Command, names_of
 from core.errors import Refusal
 from core.speech import say
 from core.text import fold
@@ -25,7 +25,7 @@ def parse(line: str, language: str) -> tuple[Command, dict[str, str]]:
 
 def _find(tokens: list[tuple[str | None, str, str]]) -> tuple[Command | None, int]:
     """The longest command name at the beginning: `mod retract` before `mod`. Japanese names count too."""
-    names = {fold(name): command for command in COMMANDS.values() for name in (command.name, command.japanese)}
+    names = {fold(name): command for command in COMMANDS.values() for name in names_of(command)}
     for count in (2, 1):
         words = " ".join(fold(raw) for _, _, raw in tokens[:count])
         if len(tokens) >= count and words in names:
@@ -35,9 +35,7 @@ def _find(tokens: list[tuple[str | None, str, str]]) -> tuple[Command | None, in
 
 def _bind(command: Command, tokens: list[tuple[str | None, str, str]]) -> dict[str, str]:
     """Named options by name; the others in the order of the signature, free text taking the rest of the line."""
-    known = {
-        name: option.name for option in command.options for name in (option.name, OPTION_NAMES.get(option.name, ""))
-    }
+    known = {name: option.name for option in command.options for name in (option.name, option.japanese)}
     named: dict[str, str] = {}
     loose: list[tuple[str, str]] = []
     for key, value, raw in tokens:

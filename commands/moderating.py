@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from commands.reading import links_to
-from commands.registry import MODERATORS, Tools, Words, command
+from commands.registry import MODERATORS, Words, command
+from commands.tools import Tools
 from core.chat import Caller
 from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
 from core.faces import full_text
 from core.message import Message, Reply
 from core.pieces import Piece, PieceState
+from core.responses import Voice
 from core.speech import say
 from storage import acts, comments, pieces, postings
 from storage.db import Tx
@@ -118,12 +121,12 @@ async def tag(
 
     async def work(tx: Tx) -> None:
         await index_piece(tx, piece.number, full_text(piece), None)
-        for name in _names(remove):
+        for name in names_in(remove):
             topic = await pieces.topic_named(tx, name)
             if topic is None:
                 raise Refusal(say(caller.language, "topic.none", name=name))
             await pieces.untag(tx, piece.number, topic.id)
-        for name in _names(add):
+        for name in names_in(add):
             await pieces.tag(tx, piece.number, await pieces.ensure_topic(tx, name, caller.language, now), actor(caller))
         tagged = await pieces.piece(tx, piece.number)
         assert tagged is not None
@@ -144,7 +147,8 @@ async def tag(
     return _line(caller, say(caller.language, "mod.tagged", number=piece.number, topics=topics))
 
 
-def _names(text: str | None) -> list[str]:
+def names_in(text: str | None) -> list[str]:
+    """Names that are separated by commas, Japanese ones too."""
     return [name.strip() for name in (text or "").replace("、", ",").replace("，", ",").split(",") if name.strip()]
 
 
@@ -157,13 +161,14 @@ async def hide(
     tools: Tools,
     caller: Caller,
     *,
-    comment: Annotated[int, "The comment's number (`/mod comments`).", "コメントの番号（`/mod comments`）。"],
+    comment: Annotated[Voice, "The comment's number (`/mod comments`).", "コメントの番号（`/mod comments`）。"],
     undo: Annotated[bool, "yes to show it again.", "yes で再び表示。"] = False,
     reason: Annotated[Words | None, "For the log.", "記録に残す理由。"] = None,
 ) -> Reply:
     """Hide a reader's comment from digests, search and exports, or show it again."""
-    await _set_comment(tools, caller, comment, "visible" if undo else "hidden", "hide", reason or "")
-    return _line(caller, say(caller.language, "mod.comment-shown" if undo else "mod.hidden", number=comment))
+    number = comment.comment
+    await _set_comment(tools, caller, number, "visible" if undo else "hidden", "hide", reason or "")
+    return _line(caller, say(caller.language, "mod.comment-shown" if undo else "mod.hidden", number=number))
 
 
 @command(
@@ -174,15 +179,16 @@ async def feature(
     caller: Caller,
     *,
     piece: Annotated[Piece | None, "A piece.", "記事。"] = None,
-    comment: Annotated[int | None, "Or a comment's number.", "またはコメントの番号。"] = None,
+    comment: Annotated[Voice | None, "Or a comment's number.", "またはコメントの番号。"] = None,
     undo: Annotated[bool, "yes to stop featuring.", "yes で解除。"] = False,
 ) -> Reply:
     """Feature a piece or a comment in digests, or stop."""
     now = tools.clock()
     name = "mod.unfeatured" if undo else "mod.featured"
     if comment is not None:
-        await _set_comment(tools, caller, comment, "visible" if undo else "featured", "feature", "")
-        return _line(caller, say(caller.language, name, target=comment))
+        number = comment.comment
+        await _set_comment(tools, caller, number, "visible" if undo else "featured", "feature", "")
+        return _line(caller, say(caller.language, name, target=say(caller.language, "mod.comment", number=number)))
     if piece is None:
         raise Refusal(
             say(caller.language, "refused.missing", command="mod feature", option="piece", help="piece / comment")
@@ -228,10 +234,12 @@ async def _set_comment(
 async def list_comments(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     """List the comments on a piece with their numbers, hidden ones too."""
     found = await comments.of_piece(tools.db, piece.number)
-    where = next(iter(await links_to(tools, piece)), None)
     items = []
     for one in found:
-        address = tools.link(one.platform, one.channel, one.anchor) or where
+        address = tools.link(one.platform, one.channel, one.anchor)
+        if address is None:  # it came by a form: the card there
+            there = replace(caller, platform=one.platform, channel=one.channel, community="")
+            address = next(iter(await links_to(tools, piece, there)), None)
         text = f"{one.comment} [{one.state}] {one.person or '?'}: {' '.join(one.text.split())[:200]}"
         items.append(Item(marker="•", blocks=(Paragraph(spans=spans(text, link=address)),)))
     title = f"#{piece.number} {piece.title}"
@@ -244,11 +252,11 @@ async def list_comments(tools: Tools, caller: Caller, *, piece: PieceOption) -> 
     )
 
 
-@command("mod log", japanese="記録", summary="モデレーターの操作の記録を示します。", roles=MODERATORS)
+@command("mod log", japanese="記録", summary="モデレーターの操作と読者の通報の記録を示します。", roles=MODERATORS)
 async def log(
     tools: Tools, caller: Caller, *, piece: Annotated[Piece | None, "Only this piece.", "この記事だけ。"] = None
 ) -> Reply:
-    """Show what moderators did, newest first."""
+    """Show what moderators did and readers reported, newest first."""
     found = await acts.acts(tools.db, f"#{piece.number}" if piece else None)
     if not found:
         return _line(caller, say(caller.language, "mod.log-empty"))
@@ -256,10 +264,15 @@ async def log(
         Item(
             marker="•",
             blocks=(
-                Paragraph(spans=spans(f"{at:%Y-%m-%d %H:%M} {who} {act} {target}" + (f" — {why}" if why else ""))),
+                Paragraph(
+                    spans=spans(
+                        f"{one.number}. {one.at:%Y-%m-%d %H:%M} {one.actor} {one.act} {one.target}"
+                        + (f" — {one.reason}" if one.reason else "")
+                    )
+                ),
             ),
         )
-        for at, who, act, target, why in found
+        for one in found
     )
     title = say(caller.language, "mod.log")
     blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))

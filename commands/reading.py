@@ -6,7 +6,8 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from commands.registry import Press, Tools, command, form, press
+from commands.registry import Press, command, form, press
+from commands.tools import Tools
 from core import faces
 from core.chat import Caller, Commented, Person, Reacted
 from core.document import Paragraph, spans
@@ -29,7 +30,7 @@ async def piece(
 ) -> Reply:
     """Show one piece, by its number or by words of its title."""
     card = faces.card(piece, caller.language, caller.zone, tools.scale)
-    where = [Paragraph(spans=spans(one, link=one)) for one in (await links_to(tools, piece))[:3]]
+    where = [Paragraph(spans=spans(one, link=one)) for one in await links_to(tools, piece, caller)]
     message = Message(title=card.title, blocks=(*card.blocks, *where), actions=card.actions, language=caller.language)
     return Reply(message=message)
 
@@ -55,12 +56,11 @@ async def piece_meant(tools: Tools, caller: Caller, text: str) -> Piece:
     raise Refusal(f"{say(caller.language, 'piece.several')}\n{several}")
 
 
-async def links_to(tools: Tools, piece: Piece, near: Caller | None = None) -> list[str]:
-    """Where a piece stands in the chats; the channel of `near` first, then its platform."""
-    spots = await postings.link_anchor(tools.db, piece.number)
-    if near is not None:
-        spots.sort(key=lambda spot: (spot[:2] != (near.platform, near.channel), spot[0] != near.platform))
-    found = [tools.link(*spot) for spot in spots]
+async def links_to(tools: Tools, piece: Piece, near: Caller) -> list[str]:
+    """Where a piece stands in the chats, nearest first: what is in another community may not be open to who asks."""
+    spots = await postings.cards(tools.db, piece.number, (near.platform, near.channel, near.community))
+    own = [spot for spot in spots if (spot[0], spot[3]) == (near.platform, near.community)]
+    found = [tools.link(*spot[:3]) for spot in own or spots]
     return [one for one in found if one]
 
 
@@ -102,6 +102,7 @@ def _page(caller: Caller, pressed: Press, *, replace: bool) -> Reply:
 @press("comment")
 async def comment(tools: Tools, caller: Caller, pressed: Press) -> Form:
     """The comment form, for the piece or for the section at which it was pressed."""
+    await _card(tools, caller, pressed)  # else what is written would be lost
     return Form(
         id=action("comment", pressed.piece.uid, pressed.what),
         title=say(caller.language, "comment.title"),
@@ -117,11 +118,11 @@ async def commented(tools: Tools, caller: Caller, pressed: Press) -> Reply:
     if not text:
         raise Refusal(say(caller.language, "comment.empty"))
     section = None if pressed.what == "-" else pressed.what.split(".")[0]
-    anchor = await _card_anchor(tools, caller, pressed)
+    channel, anchor = await _card(tools, caller, pressed)
     await tools.ears.keep(
         Commented(
             platform=caller.platform,
-            channel=caller.channel or "",
+            channel=channel,
             anchor=f"form:{secrets.token_hex(8)}",
             person=Person(id=caller.person.id, name=caller.person.name),
             text=text,
@@ -134,12 +135,16 @@ async def commented(tools: Tools, caller: Caller, pressed: Press) -> Reply:
     return _noted(caller, say(caller.language, "comment.kept", title=pressed.piece.title))
 
 
-async def _card_anchor(tools: Tools, caller: Caller, pressed: Press) -> str:
-    """The message that an answer hangs on: the piece's card where the caller is. Refusal if it is not posted there."""
-    for platform, channel, anchor in await postings.link_anchor(tools.db, pressed.piece.number):
-        if platform == caller.platform and channel == caller.channel:
-            return anchor
-    raise Refusal(say(caller.language, "refused.stale"))
+async def _card(tools: Tools, caller: Caller, pressed: Press) -> tuple[str, str]:
+    """What an answer hangs on, as channel and message: the piece's card where the caller is, else one in the caller's
+    community. Refusal if there is none.
+    """
+    near = (caller.platform, caller.channel, caller.community)
+    for platform, channel, anchor, community in await postings.cards(tools.db, pressed.piece.number, near, 1):
+        here = channel == caller.channel or community == caller.community != ""
+        if platform == caller.platform and here:
+            return channel, anchor
+    raise Refusal(say(caller.language, "refused.not-here", title=pressed.piece.title))
 
 
 @press("stance")
@@ -148,23 +153,23 @@ async def stance(tools: Tools, caller: Caller, pressed: Press) -> Reply:
     chosen = tools.scale.get(pressed.what)
     if chosen is None:
         raise Refusal(say(caller.language, "refused.stale"))
-    anchor = await _card_anchor(tools, caller, pressed)
+    channel, anchor = await _card(tools, caller, pressed)
     pressed_before = await reactions.pressed(tools.db, pressed.piece.number, anchor, caller.platform, caller.person.id)
     now = tools.clock()
     for emoji, at in pressed_before.items():  # a button press replaces the one before
-        await tools.ears.keep(_button(caller, anchor, emoji, False, max(now, at + timedelta(microseconds=1))))
+        await tools.ears.keep(_button(caller, channel, anchor, emoji, False, max(now, at + timedelta(microseconds=1))))
     taken_back = chosen.emoji[0] in pressed_before
     if not taken_back:
-        await tools.ears.keep(_button(caller, anchor, chosen.emoji[0], True, now))
+        await tools.ears.keep(_button(caller, channel, anchor, chosen.emoji[0], True, now))
     name = "stance.taken-back" if taken_back else "stance.kept"
     label = f"{chosen.emoji[0]} {chosen.name(caller.language)}"
     return _noted(caller, say(caller.language, name, stance=label, title=pressed.piece.title))
 
 
-def _button(caller: Caller, anchor: str, emoji: str, added: bool, at: datetime) -> Reacted:
+def _button(caller: Caller, channel: str, anchor: str, emoji: str, added: bool, at: datetime) -> Reacted:
     return Reacted(
         platform=caller.platform,
-        channel=caller.channel or "",
+        channel=channel,
         anchor=anchor,
         person=caller.person,
         emoji=emoji,

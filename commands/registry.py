@@ -1,88 +1,50 @@
 """A command is a function: its signature and docstring are the specification from which every door is made.
 
 Discord options, Slack's parser and usage hint, the console line, the web form, `/help` and the table in the docs all
-read the `Command` that `@command` makes of a function. An option is a keyword-only parameter annotated with what it
-is and what it is for, in English and Japanese:
+read the `CommandSpec` that `@command` makes of a function. An option is a keyword-only parameter annotated with what it
+is and what it is for, in English and Japanese, and for a number with its bounds:
 
     topic: Annotated[Topic | None, "Only this topic.", "この話題だけ。"] = None
+    cap: Annotated[int | None, "Most pieces a day.", "一日の上限。", Between(1, 1000)] = None
+
+What is not given is not passed: the function's own default stands.
 """
 
 from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, Any, Literal, NewType, Protocol, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, NewType, get_args, get_origin, get_type_hints
 
-from core.chat import Caller, Ears, Place, Role
+from commands.tools import Tools
+from core.chat import Caller, Role
+from core.commands import GROUPS, CommandSpec, Kind, Option
 from core.message import Form, Reply
 from core.period import Period
 from core.pieces import Piece, Topic
-from core.stances import Scale
+from core.responses import Voice
 from core.text import fold
-from storage.db import Db, Tx
 
 Words = NewType("Words", str)
 """Free text: takes the rest of a typed line."""
-
-Kind = Literal["topic", "piece", "period", "words", "text", "number", "choice", "yes"]
-
-
-class Links(Protocol):
-    """Gives the address of a message, whatever its platform; None if there is none."""
-
-    def __call__(self, platform: str, channel: str, anchor: str) -> str | None: ...
+ChannelId = NewType("ChannelId", str)
+RoleId = NewType("RoleId", str)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What a command works with.
+class Between(NamedTuple):
+    """The bounds of a number, both allowed."""
 
-    `wake` tells the publisher that rows have changed; `place` makes the postings of a piece, `let_out` publishes one
-    that was held; both give the new places.
-    """
-
-    db: Db
-    ears: Ears
-    scale: Scale
-    zone: str
-    link: Links
-    clock: Callable[[], datetime]
-    wake: Callable[[], None]
-    place: Callable[[Tx, Piece, datetime], Awaitable[Sequence[Place]]]
-    let_out: Callable[[Tx, int, datetime], Awaitable[Sequence[Place]]]
+    least: int | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One option of a command. `help` and `names` by language; `choices` for a closed list."""
+class Command(CommandSpec):
+    """A command and the function behind it."""
 
-    name: str
-    kind: Kind
-    help: Mapping[str, str]
-    required: bool
-    default: Any = None
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A command as every door sees it. `roles`: who may use it, any of them."""
-
-    name: str
-    japanese: str
-    help: Mapping[str, str]
-    roles: frozenset[Role]
-    options: tuple[Option, ...]
     run: Callable[..., Awaitable[Reply]]
-
-    @property
-    def usage(self) -> str:
-        """`/digest [topic] [period]`, as a hint."""
-        parts = [option.name if option.required else f"[{option.name}]" for option in self.options]
-        return " ".join(["/" + self.name, *parts])
 
 
 COMMANDS: dict[str, Command] = {}
@@ -91,20 +53,30 @@ COMMANDS: dict[str, Command] = {}
 def command_named(name: str) -> Command | None:
     """A command by its English or Japanese name, with or without a slash."""
     wanted = fold(name.lstrip("/／"))
-    return next((one for one in COMMANDS.values() if wanted in (one.name, fold(one.japanese))), None)
+    return next((one for one in COMMANDS.values() if wanted in map(fold, names_of(one))), None)
+
+
+def names_of(one: CommandSpec) -> list[str]:
+    """What may be typed for a command; a group's member by its own Japanese name only where no other has that too."""
+    alone = [other.name for other in COMMANDS.values() if other.japanese == one.japanese] == [one.name]
+    return [one.name, one.japanese_name, *([one.japanese] if alone else ())]
 
 
 OPTION_NAMES = {
     "topic": "話題", "period": "期間", "query": "言葉", "piece": "記事", "command": "コマンド", "reason": "理由",
     "add": "追加", "remove": "外す", "comment": "コメント", "off": "解除", "undo": "取り消す",
+    "channel": "チャンネル", "layout": "表示", "topics": "対象話題", "language": "言語", "zone": "タイムゾーン",
+    "quiet": "休止時間", "cap": "上限", "mention": "メンション", "name": "名前", "paused": "停止",
+    "address": "アドレス",
 }  # fmt: skip
 """Japanese names of options; a typed line may use either."""
 
 _KINDS: dict[Any, Kind] = {
-    Topic: "topic", Piece: "piece", Period: "period", Words: "words", str: "text", int: "number", bool: "yes",
+    Topic: "topic", Piece: "piece", Period: "period", Voice: "comment", Words: "words", str: "text", int: "number",
+    bool: "yes", ChannelId: "channel", RoleId: "role",
 }  # fmt: skip
 
-EVERYONE: frozenset[Role] = frozenset({"reader", "author", "moderator", "admin"})
+EVERYONE: frozenset[Role] = frozenset({"reader", "author", "moderator", "admin", "host"})
 MODERATORS: frozenset[Role] = frozenset({"moderator", "admin"})
 
 
@@ -112,15 +84,14 @@ def command(
     name: str, *, japanese: str, summary: str, roles: frozenset[Role] = EVERYONE
 ) -> Callable[[Callable[..., Awaitable[Reply]]], Callable[..., Awaitable[Reply]]]:
     """Register a function as a command; `japanese` is its name and `summary` its docstring in Japanese."""
+    if " " in name and name.partition(" ")[0] not in GROUPS:
+        raise TypeError(f"command {name!r} needs its group in core.commands.GROUPS")
 
     def register(function: Callable[..., Awaitable[Reply]]) -> Callable[..., Awaitable[Reply]]:
-        english = (inspect.getdoc(function) or "").split("\n")[0]
-        if not english:
-            raise TypeError(f"command {name!r} needs a docstring: it is what people read in /help")
         COMMANDS[name] = Command(
             name=name,
             japanese=japanese,
-            help={"en": english, "ja": summary},
+            help={"en": english_help(function, name), "ja": summary},
             roles=roles,
             options=_options(function),
             run=function,
@@ -128,6 +99,14 @@ def command(
         return function
 
     return register
+
+
+def english_help(function: Callable[..., Any], name: str) -> str:
+    """The first line of a docstring: it is what people read in /help."""
+    english = (inspect.getdoc(function) or "").split("\n")[0]
+    if not english:
+        raise TypeError(f"command {name!r} needs a docstring: it is what people read in /help")
+    return english
 
 
 def _options(function: Callable[..., Any]) -> tuple[Option, ...]:
@@ -139,17 +118,19 @@ def _options(function: Callable[..., Any]) -> tuple[Option, ...]:
         hint = hints[parameter.name]
         if get_origin(hint) is not Annotated:
             raise TypeError(f"option {parameter.name!r} needs Annotated[type, English help, Japanese help]")
-        what, english, japanese = get_args(hint)
+        what, english, japanese, *more = get_args(hint)
+        bounds = more[0] if more else Between()
         kind, choices = _kind(what)
-        required = parameter.default is inspect.Parameter.empty
         options.append(
             Option(
                 name=parameter.name,
+                japanese=OPTION_NAMES[parameter.name],
                 kind=kind,
                 help={"en": english, "ja": japanese},
-                required=required,
-                default=None if required else parameter.default,
+                required=parameter.default is inspect.Parameter.empty,
                 choices=choices,
+                least=bounds.least,
+                most=bounds.most,
             )
         )
     return tuple(options)
@@ -162,6 +143,29 @@ def _kind(what: Any) -> tuple[Kind, tuple[str, ...]]:
     if get_origin(what) is Literal:
         return "choice", tuple(get_args(what))
     return _KINDS[what], ()
+
+
+# --- what is picked from a message's menu ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a message is to us: a reader's comment, or one of our messages about a piece."""
+
+    piece: Piece
+    comment: Voice | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointed:
+    """A command on a message."""
+
+    spec: CommandSpec
+    run: Callable[[Tools, Caller, Target], Awaitable[Reply]]
+
+
+POINTED: dict[str, Pointed] = {}
+"""By the folded name in the menu."""
 
 
 # --- buttons and forms: their ids are `v1:kind:uid:what` (`core.faces.action`) ---

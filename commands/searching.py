@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from commands.reading import audience_of, caller_place, links_to
-from commands.registry import Tools, Words, command
+from commands.registry import Words, command
+from commands.tools import Tools
 from core.chat import Caller
 from core.document import Block, Heading, Item, List, Paragraph, Span, Spans, spans
 from core.errors import Refusal
-from core.faces import full_text
+from core.faces import body_text
 from core.message import Message, Reply
 from core.speech import say
 from core.text import fold, search_terms, shorten
@@ -52,11 +53,11 @@ def _numbered(items: list[tuple[Block, ...]]) -> tuple[Item, ...]:
 async def _item(tools: Tools, caller: Caller, hit: Hit, query: str) -> tuple[Block, ...]:
     piece = await pieces.piece(tools.db, hit.piece)
     assert piece is not None
-    where = await links_to(tools, piece)
+    where = await links_to(tools, piece, caller)
     link = where[0] if where else piece.url
     if hit.kind == "piece":
         head: Spans = (Span(text=f"#{piece.number} {piece.title}", bold=True, link=link),)
-        return Paragraph(spans=head), Paragraph(spans=spans(_around(full_text(piece), query)))
+        return Paragraph(spans=head), Paragraph(spans=spans(_around(body_text(piece), query)))
     voice = await comments.comment(tools.db, hit.id)
     address = tools.link(voice.platform, voice.channel, voice.anchor) or link
     head = (Span(text=say(caller.language, "search.comment", title=piece.title), bold=True, link=address),)

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Annotated
 
 from commands.reading import audience_of, caller_place, links_to
-from commands.registry import Tools, command
+from commands.registry import command
+from commands.tools import Tools
 from core.chat import Caller
 from core.message import Reply
 from core.period import Period
@@ -80,6 +81,6 @@ async def _piece_links(tools: Tools, caller: Caller, shown: Sequence[Piece]) -> 
     """The message of each piece, in the caller's own channel where there is one."""
     found = {}
     for piece in shown:
-        if where := await links_to(tools, piece, near=caller):
+        if where := await links_to(tools, piece, caller):
             found[int(piece.number)] = where[0]
     return found

@@ -5,23 +5,26 @@ What may be shown of a source's text (`full`, `excerpt`, `link`) is decided once
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from core.document import Block, Cited, Heading, List, Paragraph, Quote, Span, Spans, plain, spans, words_of
+from core.document import Block, Cited, Heading, Item, List, Paragraph, Quote, plain, spans, words_of
 from core.message import Action, Divider, Message, MessageBlock, Small
 from core.pieces import Outline, Part, Piece, Section, TextMode
 from core.speech import say, say_date
+from core.splitting import size_of, split_blocks
 from core.stances import Scale
-from core.text import cut, length, sentences, shorten
+from core.text import sentences, shorten
 
 EXCERPT = 300
 """Most UTF-16 units of a source's own text that are shown where it allows an excerpt."""
 PAGE = 2800
 """Most UTF-16 units on one page of private reading: fits every platform, in Japanese too (3 bytes a character)."""
 LEDE = 200
+SMALLEST = 100
+"""Fewest UTF-16 units to which a message is cut that its platform finds too long."""
 
 
 def action(kind: str, uid: str, what: str = "-") -> str:
@@ -56,10 +59,15 @@ def shareable(outline: Outline, mode: TextMode) -> Outline:
 
 def full_text(piece: Piece) -> str:
     """The words of a piece that may be searched, exported and quoted, with its title and topics."""
-    outline = shareable(piece.outline, piece.text_mode)
-    lines = [piece.title, piece.author or "", *(topic.name(piece.language) for topic in piece.topics)]
-    lines += [one.title for one in outline.cited]
-    for part in outline.parts:
+    topics = (topic.name(piece.language) for topic in piece.topics)
+    cited = (one.title for one in shareable(piece.outline, piece.text_mode).cited)
+    return "\n".join(filter(None, (piece.title, piece.author, *topics, *cited, body_text(piece))))
+
+
+def body_text(piece: Piece) -> str:
+    """The words of a piece itself that may be shown: the author's remarks and the sections."""
+    lines: list[str] = []
+    for part in shareable(piece.outline, piece.text_mode).parts:
         lines += [words_of(remark.spans) for remark in part.remarks]
         for section in part.sections:
             if section.voice != "offer":
@@ -138,6 +146,18 @@ def withdrawn(piece: Piece, language: str, zone: str) -> Message:
     return Message(title=title, blocks=tuple(blocks), language=language)
 
 
+def catchup(found: Sequence[Piece], language: str, *, capped: bool) -> Message:
+    """Several pieces in one message: what came while we were away, or over the day's cap."""
+    title = say(language, "catchup.title")
+    lines = tuple(
+        Item(marker="•", blocks=(Paragraph(spans=spans(f"#{piece.number} {piece.title}", link=piece.url)),))
+        for piece in found
+    )
+    why = say(language, "catchup.capped" if capped else "catchup.late", n=len(lines))
+    blocks = (Heading(level=2, spans=spans(title)), Paragraph(spans=spans(why)), List(ordered=False, items=lines))
+    return Message(title=title, blocks=blocks, language=language)
+
+
 # --- sections as messages under the card ---
 
 
@@ -151,10 +171,29 @@ class Wanted:
     section: str | None = None
 
 
-def leaves(piece: Piece, layout: str, language: str, zone: str, scale: Scale, limit: int) -> list[Wanted]:
-    """All messages of a piece at a place, in order. `limit`: UTF-16 units that one message of the platform holds."""
+def leaves(
+    piece: Piece,
+    layout: str,
+    language: str,
+    zone: str,
+    scale: Scale,
+    limit: int,
+    *,
+    fits: Callable[[Message], bool] = lambda _message: True,
+) -> list[Wanted]:
+    """All messages of a piece at a place, in order. `limit`: UTF-16 units that one message of the platform holds.
+
+    `fits` is the platform's last word: a section full of addresses, or of signs that it must escape, is cut smaller.
+    """
     found = [Wanted("card", card(piece, language, zone, scale))]
-    if layout != "thread" or piece.state == "retracted":
+    if layout == "forum":
+        names = tuple(name for topic in piece.topics for name in (*topic.names.values(), *topic.aliases))
+        found = [Wanted("card", replace(card(piece, language, zone, scale), tags=names))]
+    if piece.state == "retracted":
+        return found
+    if layout == "follow":  # the copies at those who follow are a thing of their own: they may come later than the card
+        return [*found, Wanted("publish", Message(title="publish"), under="card")]
+    if layout not in ("thread", "forum"):
         return found
     outline = shareable(piece.outline, piece.text_mode)
     for part in outline.parts:
@@ -164,17 +203,33 @@ def leaves(piece: Piece, layout: str, language: str, zone: str, scale: Scale, li
             lead: tuple[MessageBlock, ...] = ()
             if position == 0 and part is not outline.parts[0]:
                 lead = tuple(Quote(blocks=(remark,)) for remark in part.remarks)
-            found += _section_leaves(piece, section, lead, language, limit)
+            found += _section_leaves(piece, section, lead, language, limit, fits)
     return found
 
 
 def _section_leaves(
-    piece: Piece, section: Section, lead: tuple[MessageBlock, ...], language: str, limit: int
-) -> Iterator[Wanted]:
+    piece: Piece,
+    section: Section,
+    lead: tuple[MessageBlock, ...],
+    language: str,
+    limit: int,
+    fits: Callable[[Message], bool],
+) -> list[Wanted]:
     head: tuple[MessageBlock, ...] = (*lead, *_heading(section))
     if not head and not section.blocks:
-        return
-    chunks = split_blocks(section.blocks, limit - sum(_size(block) for block in head) - 20) or [()]
+        return []
+    found: list[Wanted] = []
+    while True:
+        found = list(_in_chunks(piece, section, head, language, limit))
+        limit //= 2
+        if limit < SMALLEST or all(one.message is None or fits(one.message) for one in found):
+            return found
+
+
+def _in_chunks(
+    piece: Piece, section: Section, head: tuple[MessageBlock, ...], language: str, limit: int
+) -> Iterator[Wanted]:
+    chunks = split_blocks(section.blocks, limit - sum(size_of(block) for block in head) - 20) or [()]
     comment = Action(id=action("comment", piece.uid, section.key), label=say(language, "comment"))
     for number, chunk in enumerate(chunks):
         title = section.heading or piece.title
@@ -264,91 +319,3 @@ def page(piece: Piece, key: str, language: str) -> Message | None:
     if piece.url:
         actions.append(Action(id=action("open", piece.uid), label=say(language, "read.at-source"), url=piece.url))
     return Message(title=piece.title, blocks=tuple(blocks), actions=tuple(actions), language=language)
-
-
-# --- splitting ---
-
-
-def _size(block: MessageBlock) -> int:
-    """UTF-16 units that a block takes, with room for the marks that a platform puts around it."""
-    if isinstance(block, Small):
-        return length(words_of(block.spans)) + 4
-    if isinstance(block, Divider):
-        return 4
-    return length(plain(block)) + 8
-
-
-def split_blocks(blocks: Sequence[Block], limit: int) -> list[tuple[Block, ...]]:
-    """Blocks in groups that each fit into `limit` UTF-16 units; a block that is longer alone is split inside."""
-    limit = max(limit, 50)
-    groups: list[tuple[Block, ...]] = []
-    group: list[Block] = []
-    used = 0
-    for block in blocks:
-        for piece_of in _smaller(block, limit):
-            size = _size(piece_of)
-            if group and used + size > limit:
-                groups.append(tuple(group))
-                group, used = [], 0
-            group.append(piece_of)
-            used += size
-    if group:
-        groups.append(tuple(group))
-    return groups
-
-
-def _smaller(block: Block, limit: int) -> Iterator[Block]:
-    """A block, or several that together say the same and each fit. Lists keep their own numbers."""
-    if _size(block) <= limit:
-        yield block
-        return
-    match block:
-        case Paragraph():
-            for run in cut_spans(block.spans, limit - 8):
-                yield Paragraph(spans=run)
-        case Heading():
-            for run in cut_spans(block.spans, limit - 8):
-                yield Heading(level=block.level, spans=run)
-        case List():
-            for item in block.items:
-                yield from _smaller_item(block, item, limit)
-        case Quote():
-            for inner in block.blocks:
-                for small in _smaller(inner, limit - 8):
-                    yield Quote(blocks=(small,))
-        case _:
-            for text in cut(plain(block), limit - 8):
-                yield Paragraph(spans=spans(text))
-
-
-def _smaller_item(whole: List, item: object, limit: int) -> Iterator[Block]:
-    from core.document import Item
-
-    assert isinstance(item, Item)
-    one = List(ordered=whole.ordered, items=(item,))
-    if _size(one) <= limit:
-        yield one
-        return
-    first = True
-    for inner in item.blocks:
-        for small in _smaller(inner, limit - length(item.marker) - 16):
-            yield List(ordered=whole.ordered, items=(Item(marker=item.marker, blocks=(small,)),)) if first else small
-            first = False
-
-
-def cut_spans(run: Spans, limit: int) -> list[Spans]:
-    """Spans cut where `core.text.cut` cuts their text; styles go on over a cut."""
-    result: list[Spans] = []
-    rest = list(run)
-    for text in cut(words_of(run), limit):
-        taken: list[Span] = []
-        missing = len(text)
-        while missing and rest:
-            span = rest.pop(0)
-            if len(span.text) > missing:
-                rest.insert(0, replace(span, text=span.text[missing:]))
-                span = replace(span, text=span.text[:missing])
-            taken.append(span)
-            missing -= len(span.text)
-        result.append(tuple(taken))
-    return result

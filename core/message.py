@@ -54,12 +54,16 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What one message shows. `title` names it for notifications, screen readers and lists."""
+    """What one message shows. `title` names it for notifications, screen readers and lists.
+
+    `tags`: names of what it is about, for platforms that sort posts by tags.
+    """
 
     title: str
     blocks: tuple[MessageBlock, ...] = ()
     actions: tuple[Action, ...] = ()
     language: str = "en"
+    tags: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """16 hex digits that change exactly when what is shown changes."""
@@ -171,7 +175,8 @@ def message_to_json(message: Message) -> dict[str, Any]:
         {"id": one.id, "label": one.label, "style": one.style, **({"url": one.url} if one.url else {})}
         for one in message.actions
     ]
-    return {"title": message.title, "language": message.language, "blocks": blocks, "actions": actions}
+    tags = {"tags": list(message.tags)} if message.tags else {}
+    return {"title": message.title, "language": message.language, "blocks": blocks, "actions": actions, **tags}
 
 
 def message_from_json(data: dict[str, Any]) -> Message:
@@ -189,4 +194,5 @@ def message_from_json(data: dict[str, Any]) -> Message:
         language=data["language"],
         blocks=tuple(blocks),
         actions=tuple(Action(**one) for one in data["actions"]),
+        tags=tuple(data.get("tags", ())),
     )

@@ -12,10 +12,12 @@ from core.folding import CommentState, fold_comment
 from core.responses import Voice
 from core.times import moment
 from storage import postings
+from storage.audience import Audience
 from storage.db import Reader, Row, Tx, marks
 from storage.search import index
 from storage.spots import Anchor, Folded, Spot, anchors_at, chunks, park, people_ids
 
+FAR_BACK = 20_000
 Visibility = Literal["visible", "held", "hidden", "featured"]
 
 VOICE = """select c.id, c.piece_id, c.text, c.at, c.section, c.state, coalesce(s.agree, 0) as agree,
@@ -47,6 +49,35 @@ def voice(row: Row) -> Voice:
 async def comment(db: Reader, number: int) -> Voice:
     """One comment."""
     return voice((await db.read(f"{VOICE} where c.id=?", number))[0])
+
+
+async def find(db: Reader, number: int) -> Voice | None:
+    """One comment that is not erased."""
+    rows = await db.read(f"{VOICE} where c.id=? and c.state <> 'erased'", number)
+    return voice(rows[0]) if rows else None
+
+
+async def at_message(db: Reader, platform: str, channel: str, anchor: str) -> Voice | None:
+    """The comment whose own message this is."""
+    spot = await pointed_at(db, platform, channel, anchor)
+    return None if spot is None or spot.comment is None else await find(db, spot.comment)
+
+
+async def pointed_at(db: Reader, platform: str, channel: str, anchor: str) -> Anchor | None:
+    """What a message is to us; None for a message that we do not know."""
+    spot: Spot = (platform, channel, anchor)
+    return (await anchors_at(db, [spot])).get(spot)
+
+
+async def newest(db: Reader, audience: Audience, limit: int) -> list[Voice]:
+    """The newest comments that somebody may see, hidden ones too. Looks no further back than `FAR_BACK` comments."""
+    condition, args = audience.clause()
+    rows = await db.read(
+        f"""{VOICE} where {condition} and c.state <> 'erased' and c.text <> ''
+              and c.id > (select coalesce(max(id), 0) - ? from comment) order by c.id desc limit ?""",
+        *args, FAR_BACK, limit,
+    )  # fmt: skip
+    return [voice(row) for row in rows]
 
 
 async def of_piece(db: Reader, piece: int, limit: int = 50) -> list[Voice]:

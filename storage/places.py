@@ -6,8 +6,11 @@ from datetime import datetime
 
 from core.chat import Place
 from core.errors import Refusal
+from core.placing import REMOVED
 from core.times import micros
-from storage.db import Db, Row, Tx
+from storage.db import Db, Row, Tx, marks
+
+_STANDS = f"coalesce(paused, '') <> '{REMOVED}'"
 
 
 def _place(row: Row) -> Place:
@@ -23,6 +26,7 @@ def _place(row: Row) -> Place:
         filter=row["filter"],
         quiet=(row["quiet_from"], row["quiet_to"]) if row["quiet_from"] else None,
         cap=row["cap"],
+        mention=row["mention"],
         paused=row["paused"],
     )
 
@@ -33,8 +37,8 @@ async def all_places(db: Db) -> list[Place]:
 
 
 async def in_tx(tx: Tx) -> list[Place]:
-    """Every place as of this transaction."""
-    return [_place(row) for row in await tx.read("select * from place order by id")]
+    """Every place that takes new pieces, as of this transaction."""
+    return [_place(row) for row in await tx.read(f"select * from place where {_STANDS} order by id")]
 
 
 async def place_at(db: Db, platform: str, channel: str) -> Place | None:
@@ -44,37 +48,74 @@ async def place_at(db: Db, platform: str, channel: str) -> Place | None:
 
 async def add_place(db: Db, place: Place, audience: str, now: datetime) -> Place:
     """Keep a new place (`place.id` is ignored). Refusal if that channel is a place already."""
+    return await db.write(lambda tx: add(tx, place, audience, now))
 
-    async def work(tx: Tx) -> Place:
-        rows = await tx.read(
-            """insert into place(platform, channel, name, community, layout, language, zone, filter,
-                   quiet_from, quiet_to, cap, audience, created_at)
-               values(?,?,?,?,?,?,?,?,?,?,?,?,?) on conflict do nothing returning *""",
-            place.platform, place.channel, place.name, place.community, place.layout, place.language, place.zone,
-            place.filter, *(place.quiet or (None, None)), place.cap, audience, micros(now),
-        )  # fmt: skip
-        if not rows:
-            raise Refusal(
-                f"{place.address} is a place already: `rondan place list` shows it, `rondan place set` changes it"
-            )
-        return _place(rows[0])
 
-    return await db.write(work)
+async def add(tx: Tx, place: Place, audience: str, now: datetime) -> Place:
+    """The same within a transaction. A place that was removed stands again, with these settings and what it showed."""
+    names = (
+        "platform", "channel", "name", "community", "layout", "language", "zone", "filter", "quiet_from", "quiet_to",
+        "cap", "mention", "audience", "created_at",
+    )  # fmt: skip
+    rows = await tx.read(
+        f"""insert into place({", ".join(names)}) values({marks(len(names))})
+            on conflict(platform, channel) do update
+            set {", ".join(f"{name}=excluded.{name}" for name in names[2:])}, paused=null
+            where place.paused=? returning *""",
+        place.platform, place.channel, place.name, place.community, place.layout, place.language, place.zone,
+        place.filter, *(place.quiet or (None, None)), place.cap, place.mention, audience, micros(now), REMOVED,
+    )  # fmt: skip
+    if not rows:
+        raise Refusal(
+            f"{place.address} is a place already: `rondan place list` shows it, `rondan place set` changes it"
+        )
+    await tx.run(  # what waited there when it was removed is not news any more
+        """update posting set state='skipped', reason='the place was removed then', due_at=null, changed_at=?
+           where place_id=? and due_at is not null
+             and not exists(select 1 from leaf l where l.posting_id=posting.id)""",
+        micros(now), rows[0]["id"],
+    )  # fmt: skip
+    return _place(rows[0])
 
 
 async def change_place(db: Db, address: tuple[str, str], **changes: object) -> Place:
     """Set columns of a place. Refusal if there is no such place."""
+    return await db.write(lambda tx: change(tx, address, **changes))
+
+
+async def change(tx: Tx, address: tuple[str, str], **changes: object) -> Place:
+    """The same within a transaction."""
     columns = ", ".join(f"{name}=?" for name in changes)
+    rows = await tx.read(
+        f"update place set {columns} where platform=? and channel=? and {_STANDS} returning *",
+        *changes.values(), *address,
+    )  # fmt: skip
+    if not rows:
+        raise Refusal(f"{address[0]}:{address[1]} is no place: `rondan place list` shows what there is")
+    return _place(rows[0])
 
-    async def work(tx: Tx) -> Place:
-        rows = await tx.read(
-            f"update place set {columns} where platform=? and channel=? returning *", *changes.values(), *address
-        )
-        if not rows:
-            raise Refusal(f"{address[0]}:{address[1]} is no place: `rondan place list` shows what there is")
-        return _place(rows[0])
 
-    return await db.write(work)
+async def remove(tx: Tx, place: int, now: datetime) -> bool:
+    """Take a place away. True if nothing is left of it; false if it showed something: that stays, nothing new comes.
+
+    A place that is being worked on, or that a source is limited to, is kept as removed too: without it the source would
+    post everywhere.
+    """
+    kept = await tx.one(
+        """select 1 as kept from place p where p.id=? and (p.lease_until > ?
+             or exists(select 1 from anchor where place_id=p.id)
+             or exists(select 1 from source_place where place_id=p.id)
+             or exists(select 1 from leaf l join posting o on o.id=l.posting_id where o.place_id=p.id))""",
+        place, micros(now),
+    )  # fmt: skip
+    if kept is not None:
+        await tx.run("update place set paused=? where id=?", REMOVED, place)
+        return False
+    await tx.run("delete from catchup_piece where catchup_id in (select id from catchup where place_id=?)", place)
+    await tx.run("delete from catchup where place_id=?", place)
+    await tx.run("delete from posting where place_id=?", place)
+    await tx.run("delete from place where id=?", place)
+    return True
 
 
 async def pause(tx: Tx, place_id: int, reason: str) -> bool:

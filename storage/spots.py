@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from core.chat import Person
 from core.times import micros
-from storage.db import Tx, marks
+from storage.db import Reader, Tx, marks
 
 T = TypeVar("T")
 PARK = 24 * 3600 * 1_000_000  # µs an event on an unknown message waits for it
@@ -45,12 +45,12 @@ def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
         yield values[start : start + CHUNK]
 
 
-async def anchors_at(tx: Tx, spots: Iterable[Spot]) -> dict[Spot, Anchor]:
+async def anchors_at(db: Reader, spots: Iterable[Spot]) -> dict[Spot, Anchor]:
     wanted = set(spots)
     names = sorted({anchor for _, _, anchor in wanted})
     found: dict[Spot, Anchor] = {}
     for some in chunks(names):
-        for row in await tx.read(f"select * from anchor where anchor in ({marks(len(some))})", *some):
+        for row in await db.read(f"select * from anchor where anchor in ({marks(len(some))})", *some):
             spot = (row["platform"], row["channel"], row["anchor"])
             if spot in wanted:
                 found[spot] = Anchor(

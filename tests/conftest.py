@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
+from bot.platforms.room import Room
 from bot.platforms.roomchat import RoomChat
 from core.chat import Desk, Ears, Place
 from core.document import Document, Heading, Paragraph, spans
 from core.pieces import Found
 from storage import places, schema
 from storage.db import SqliteDb
+
+if TYPE_CHECKING:
+    from tests.newsroom import Newsroom
 
 
 class SetClock:
@@ -68,6 +73,17 @@ async def add_place(db: SqliteDb, clock: SetClock, channel: str = "general", **s
     """A place of the web platform, in English unless said."""
     values: dict[str, object] = {"id": 0, "platform": "web", "channel": channel, "community": "web", **settings}
     return await places.add_place(db, Place(**values), "place", clock())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def room(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
+    """A publication with its desk and one place, `web:general`."""
+    from tests.newsroom import Newsroom  # which is built from what stands here
+
+    memory = Room(tmp_path / "room.jsonl")
+    await add_place(db, clock)
+    yield Newsroom(db, clock, QuietRoom("web", memory))
+    await memory.close()
 
 
 def found(

@@ -194,9 +194,13 @@ def test_places(shell: Shell) -> None:
     (listed,) = [one for one in shell.json("place", "list") if one["place"] == "web:tour"]
     assert listed == {
         "place": "web:tour", "name": "", "layout": "thread", "language": "ja", "zone": "Asia/Tokyo", "filter": "",
-        "quiet": None, "cap": 5, "paused": "renovation", "postings": {},
+        "quiet": None, "cap": 5, "mention": "", "paused": "renovation", "postings": {},
     }  # fmt: skip
     assert "PAUSED" not in shell("place", "set", "web:tour", "--resume")
+    far = shell("place", "add", "discord:71", "--community", "7", "--layout", "forum", "--mention", "72")
+    assert far == "discord:71: forum, en, UTC, mentions role 72\n"
+    assert shell("place", "remove", "web:tour") == "web:tour: removed; it never showed anything and is forgotten\n"
+    shell("place", "remove", "discord:71")
 
 
 def test_what_can_not_be_is_refused_with_its_mend(running: Shell) -> None:
@@ -206,7 +210,7 @@ def test_what_can_not_be_is_refused_with_its_mend(running: Shell) -> None:
         ("outline", "999"): "999",
         ("place", "add", "web:taken"): "is a place already",
         ("place", "add", "taken"): "write PLATFORM:CHANNEL",
-        ("place", "add", "fax:x"): "there is no platform 'fax'; there are: web, console",
+        ("place", "add", "fax:x"): "there is no platform 'fax'; there are: web, console, discord",
         ("place", "add", "web:n", "--zone", "Asia/Tokio"): "use an IANA name such as Asia/Tokyo",
         ("place", "set", "web:taken", "--audience", "all"): "choose one of place, community, publication",
         ("place", "set", "web:taken", "--filter", "(topic:AI"): "is not closed",
@@ -273,6 +277,7 @@ def test_feeds(shell: Shell, web: FeedServer, request: pytest.FixtureRequest) ->
             "<body>A page.</body></html>", content_type="text/html")  # fmt: skip
     address = web.url(f"/{name}/feed")
     shell("place", "add", "web:feeds", "--filter", f'source:"The {name}"')
+    assert shell("feed", "test", web.url(f"/{name}/")).startswith(f"{address}: The {name}: 3 new or changed, 0 known\n")
     done = shell.run("feed", "add", web.url(f"/{name}/"), "--place", "web:feeds", "--text", "link")
     assert (done.code, done.err) == (0, f"found the feed {address}\n")
     assert done.out == f"{address}: first look: seen 3, posted 0; `rondan backfill --last 3` posts the newest\n"

@@ -23,10 +23,11 @@ from core.document import (
     spans,
     words_of,
 )
-from core.faces import EXCERPT, PAGE, card, cut_spans, full_text, leaves, page, pages, shareable, split_blocks
+from core.faces import EXCERPT, PAGE, card, full_text, leaves, page, pages, shareable
 from core.message import Message, message_from_json, message_to_json, to_text
 from core.outline import outline
 from core.pieces import Piece, PieceNumber, PieceUid, TextMode, outline_from_json, outline_to_json
+from core.splitting import cut_spans, split_blocks
 from core.stances import DEFAULT
 from core.text import length
 

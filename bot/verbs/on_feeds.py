@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from bot import ingest, owner
 from bot.sources import opml
-from bot.sources.discover import discover
 from bot.verbs.on_places import place_id
 from bot.verbs.registry import Args, verb
 from core.errors import Refusal, SourceError
@@ -23,31 +22,25 @@ if TYPE_CHECKING:
 @verb("feed add")
 async def feed_add(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
     """Add a feed by its address or by a page's, and take its first look."""
-    address, title = args["address"], ""
-    if not address.lower().startswith(("http://", "https://")):
-        raise Refusal(f"{address!r} is no address: it must begin with http:// or https://")
-    limited = [await place_id(house, one) for one in args.get("places") or ()]
-    mode = text_mode(args.get("text"))
-    try:
-        found = await discover(house.fetcher, house.pool, address)
-        if found:
-            address, title = found[0]
-            if address != args["address"]:
-                progress(f"found the feed {address}")
-    except SourceError as error:
-        progress(f"can't read it yet: {error}")
+    feed, polled = await house.feeds.take(
+        args["address"],
+        text_mode=text_mode(args.get("text")),
+        review=bool(args.get("review")),
+        places=[await place_id(house, one) for one in args.get("places") or ()],
+        tell=progress,
+    )
+    return {**feed_json(feed), "polled": polled.to_json(), "text": polled.sentence()}
 
-    async def work(tx: Tx) -> sources.Source:
-        return await sources.add_source(
-            tx, kind="feed", address=address, title=title, text_mode=mode, review=bool(args.get("review")),
-            places=limited, now=house.clock(),
-        )  # fmt: skip
 
-    feed = await house.db.write(work)
-    polled = await house.poller.poll(feed)
-    house.poller.wake()
-    after = await sources.source(house.db, feed.id)
-    return {**feed_json(after), "polled": polled.to_json(), "text": polled.sentence()}
+@verb("feed test")
+async def feed_test(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
+    """Read a feed once; keep nothing."""
+    tried = await house.feeds.test(args["address"])
+    items = [{"title": one.title, "url": one.url, "published": _stamp(one.published)} for one in tried.items]
+    return {
+        "feed": tried.address, "title": tried.title, "items": items, "known": tried.known, "ours": tried.ours,
+        "problems": list(tried.problems),
+    }  # fmt: skip
 
 
 def text_mode(text: str | None) -> TextMode:
@@ -64,8 +57,8 @@ def text_mode(text: str | None) -> TextMode:
 
 
 async def _feed(house: House, address: str) -> sources.Source:
-    feed = await sources.source_at(house.db, address)
-    if feed is None or feed.kind != "feed":
+    feed = await house.feeds.find(address)
+    if feed is None:
         raise Refusal(f"{address} is no feed of ours: `rondan feed list` shows them, `rondan feed add` adds one")
     return feed
 
@@ -73,7 +66,7 @@ async def _feed(house: House, address: str) -> sources.Source:
 @verb("feed list")
 async def feed_list(house: House, args: Args, progress: owner.Progress) -> list[dict[str, Any]]:
     """Every feed and how it is doing."""
-    return [feed_json(feed) for feed in await sources.sources(house.db, "feed")]
+    return [feed_json(feed) for feed in await house.feeds.list()]
 
 
 def feed_json(feed: sources.Source) -> dict[str, Any]:
@@ -140,7 +133,7 @@ async def feed_release(house: House, args: Args, progress: owner.Progress) -> di
 async def feed_remove(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
     """Follow a feed no longer. Its pieces and what was said of them stay."""
     feed = await _feed(house, args["address"])
-    await house.db.write(lambda tx: sources.retire(tx, feed.id))
+    await house.feeds.remove(feed.address)
     return {"feed": feed.address, "removed": True}
 
 

@@ -1,0 +1,266 @@
+"""`/place …`: where pieces are posted, and how. For the publication's admins everywhere, for hosts in their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from commands.moderating import actor, names_in
+from commands.registry import Between, ChannelId, RoleId, command
+from commands.tools import Tools
+from core.chat import Caller, Place, Role
+from core.document import Block, Heading, Item, List, Paragraph, spans
+from core.errors import Refusal
+from core.message import Message, Reply
+from core.placing import REMOVED, WITH_COMMUNITIES, check_place, may_keep, quiet_hours, split_place, topics_filter
+from core.speech import say
+from core.text import fold
+from storage import acts, pieces, places
+from storage.db import Tx
+
+HOSTS: frozenset[Role] = frozenset({"host", "admin"})
+NO_CAP = 1000  # as many pieces a day are as good as no limit
+ALL = ("all", "すべて", "全部", "全て")
+NOBODY = ("none", "off", "なし")
+
+ChannelOption = Annotated[
+    ChannelId | None, "The channel; without it, the one you are in.", "チャンネル（省くと今いる所）。"
+]
+LayoutOption = Annotated[
+    Literal["card", "thread", "forum", "follow"] | None,
+    "One message; with sections in a thread; a forum post; a card others can follow.",
+    "カード一つ、節をスレッドに、フォーラム投稿、フォローできるカード。",
+]
+TopicsOption = Annotated[
+    str | None, "Only these topics, separated by commas; all for all.", "この話題だけ（「、」で区切る）。"
+]
+LanguageOption = Annotated[Literal["en", "ja"] | None, "Language of what is posted there.", "載せるときの言語。"]
+ZoneOption = Annotated[str | None, "Time zone there, such as Asia/Tokyo.", "タイムゾーン（Asia/Tokyo など）。"]
+QuietOption = Annotated[
+    str | None, "Hours without posts, such as 22:00-07:00; or off.", "載せない時間（22:00-07:00 など、または off）。"
+]
+CapOption = Annotated[
+    int | None,
+    f"Most pieces a day, the rest in one message; {NO_CAP} for no limit.",
+    f"一日の上限。超えた分はまとめて。{NO_CAP} で無制限。",
+    Between(0, NO_CAP),
+]
+MentionOption = Annotated[
+    RoleId | None, "Role to mention at new pieces; @everyone for none.", "新しい記事で呼ぶロール（@everyone でなし）。"
+]
+NameOption = Annotated[str | None, "What to call the channel.", "チャンネルの呼び名。"]
+
+
+@command("place add", japanese="追加", summary="このチャンネルに記事を載せます。", roles=HOSTS)
+async def add(
+    tools: Tools,
+    caller: Caller,
+    *,
+    channel: ChannelOption = None,
+    layout: LayoutOption = None,
+    topics: TopicsOption = None,
+    language: LanguageOption = None,
+    zone: ZoneOption = None,
+    quiet: QuietOption = None,
+    cap: CapOption = None,
+    mention: MentionOption = None,
+    name: NameOption = None,
+) -> Reply:
+    """Post pieces to a channel from now on."""
+    platform, where = _where(caller, channel)
+    there = Place(id=0, platform=platform, channel=where, community=_community(caller, platform))
+    before = await places.place_at(tools.db, platform, where)
+    _own(caller, before or there)
+    if before is not None and before.paused != REMOVED:
+        raise Refusal(say(caller.language, "place.already", place=_called(before)))
+    base = replace(there, language=caller.language, zone=tools.zone, name=before.name if before else "")
+    wanted = _with(caller, base, layout, topics, language, zone, quiet, cap, mention, name)
+    check_place(wanted, caller.language)
+    now = tools.clock()
+
+    async def work(tx: Tx) -> Place:
+        added = await places.add(tx, wanted, "place", now)
+        await acts.record(tx, actor=actor(caller), act="place add", target=wanted.address, now=now)
+        return added
+
+    added = await tools.db.write(work)
+    await tools.furnish()
+    tools.wake()
+    sentence = say(caller.language, "place.added" if before is None else "place.back", place=_called(added))
+    return _answer(caller, sentence, described(added, caller.language), *await _unknown(tools, caller, topics))
+
+
+@command("place set", japanese="設定", summary="掲載先の設定を変えます。指定したものだけ変わります。", roles=HOSTS)
+async def set_(
+    tools: Tools,
+    caller: Caller,
+    *,
+    channel: ChannelOption = None,
+    layout: LayoutOption = None,
+    topics: TopicsOption = None,
+    language: LanguageOption = None,
+    zone: ZoneOption = None,
+    quiet: QuietOption = None,
+    cap: CapOption = None,
+    mention: MentionOption = None,
+    name: NameOption = None,
+    paused: Annotated[bool | None, "yes to stop posting there, no to go on.", "yes で停止、no で再開。"] = None,
+) -> Reply:
+    """Change how a channel is posted to; only what you give."""
+    before = await _standing(tools, caller, channel)
+    wanted = _with(caller, before, layout, topics, language, zone, quiet, cap, mention, name)
+    if paused is not None:
+        wanted = replace(wanted, paused=say("en", "place.paused-by", who=actor(caller)) if paused else None)
+    if wanted == before:
+        raise Refusal(say(caller.language, "place.nothing"))
+    check_place(wanted, caller.language)
+    now = tools.clock()
+    start, end = wanted.quiet or (None, None)
+    columns: dict[str, Any] = {
+        "layout": wanted.layout, "filter": wanted.filter, "language": wanted.language, "zone": wanted.zone,
+        "quiet_from": start, "quiet_to": end, "cap": wanted.cap, "mention": wanted.mention, "name": wanted.name,
+        "paused": wanted.paused,
+    }  # fmt: skip
+
+    async def work(tx: Tx) -> Place:
+        changed = await places.change(tx, (before.platform, before.channel), **columns)
+        await acts.record(
+            tx, actor=actor(caller), act="place set", target=before.address, before=described(before, "en"),
+            after=described(changed, "en"), now=now,
+        )  # fmt: skip
+        return changed
+
+    changed = await tools.db.write(work)
+    await tools.furnish()
+    tools.wake()
+    sentence = say(caller.language, "place.changed", place=_called(changed))
+    return _answer(caller, sentence, described(changed, caller.language), *await _unknown(tools, caller, topics))
+
+
+@command("place remove", japanese="削除", summary="掲載をやめます。載せた記事は残ります。", roles=HOSTS)
+async def remove(tools: Tools, caller: Caller, *, channel: ChannelOption = None) -> Reply:
+    """Post nothing new to a channel; what was posted stays."""
+    before = await _standing(tools, caller, channel)
+    now = tools.clock()
+
+    async def work(tx: Tx) -> bool:
+        await acts.record(tx, actor=actor(caller), act="place remove", target=before.address, now=now)
+        return await places.remove(tx, before.id, now)
+
+    name = "place.forgotten" if await tools.db.write(work) else "place.removed"
+    await tools.furnish()
+    return _answer(caller, say(caller.language, name, place=_called(before)))
+
+
+@command("place list", japanese="一覧", summary="掲載先とその設定を示します。", roles=HOSTS)
+async def list_(tools: Tools, caller: Caller) -> Reply:
+    """List the channels that are posted to, and how."""
+    mine = [one for one in await places.all_places(tools.db) if may_keep(caller, one) and one.paused != REMOVED]
+    if not mine:
+        return _answer(caller, say(caller.language, "place.list-empty"))
+    title = say(caller.language, "place.list")
+    items = tuple(
+        Item(marker="•", blocks=(Paragraph(spans=spans(f"{_called(one)}: {described(one, caller.language)}")),))
+        for one in mine
+    )
+    blocks: tuple[Block, ...] = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
+    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+
+
+def described(place: Place, language: str) -> str:
+    """How a place is spoken to, in one line."""
+    start, end = place.quiet or ("", "")
+    parts = [
+        place.layout,
+        place.language,
+        place.zone,
+        say(language, "place.filter", filter=place.filter) if place.filter else "",
+        say(language, "place.quiet-from", start=start, end=end) if place.quiet else "",
+        say(language, "place.cap-of", n=place.cap) if place.cap is not None else "",
+        say(language, "place.pings") if place.mention else "",
+        say(language, "place.paused", reason=place.paused) if place.paused else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _called(place: Place) -> str:
+    return f"{place.name} ({place.address})" if place.name else place.address
+
+
+def _where(caller: Caller, channel: ChannelId | None) -> tuple[str, str]:
+    """(platform, channel): as named, for admins also `PLATFORM:CHANNEL` from afar, or where the caller is."""
+    if channel and ":" in channel:
+        if "admin" not in caller.roles:  # nobody vouched for it
+            raise Refusal(say(caller.language, "place.not-yours", place=channel))
+        return split_place(channel)
+    where = channel or caller.channel
+    if not where:
+        raise Refusal(say(caller.language, "place.where"))
+    return caller.platform, where
+
+
+def _community(caller: Caller, platform: str) -> str:
+    """The community of a new place: the one that it is added from."""
+    if platform == caller.platform and caller.community:
+        return caller.community
+    return "" if platform in WITH_COMMUNITIES else platform
+
+
+def _own(caller: Caller, place: Place) -> None:
+    if not may_keep(caller, place):
+        raise Refusal(say(caller.language, "place.not-yours", place=_called(place)))
+
+
+async def _standing(tools: Tools, caller: Caller, channel: ChannelId | None) -> Place:
+    """The place that is meant. Refusal if there is none, or it is not the caller's."""
+    platform, where = _where(caller, channel)
+    place = await places.place_at(tools.db, platform, where)
+    if place is None or place.paused == REMOVED:
+        raise Refusal(say(caller.language, "place.none-there", place=f"{platform}:{where}"))
+    _own(caller, place)
+    return place
+
+
+def _with(
+    caller: Caller,
+    place: Place,
+    layout: Any,
+    topics: str | None,
+    language: str | None,
+    zone: str | None,
+    quiet: str | None,
+    cap: int | None,
+    mention: RoleId | None,
+    name: str | None,
+) -> Place:
+    """A place with what was given put in."""
+    given: dict[str, Any] = {"layout": layout, "language": language, "zone": zone, "name": name}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if topics is not None:
+        changes["filter"] = "" if fold(topics) in ALL else topics_filter(names_in(topics))
+    if quiet is not None:
+        changes["quiet"] = quiet_hours(quiet, caller.language)
+    if cap is not None:
+        changes["cap"] = None if cap >= NO_CAP else cap
+    if mention is not None:
+        # On Discord the role that everyone has bears the server's own id: nobody wants to be woken by a bot like that.
+        nobody = fold(mention) in NOBODY or mention in ("everyone", place.community)
+        changes["mention"] = "" if nobody else mention
+    return replace(place, **changes)
+
+
+async def _unknown(tools: Tools, caller: Caller, topics: str | None) -> Sequence[str]:
+    """A sentence for each topic that does not exist yet: it may be mistyped."""
+    if topics is None or fold(topics) in ALL:
+        return ()
+    return [
+        say(caller.language, "place.topic-unknown", topic=one)
+        for one in names_in(topics)
+        if await pieces.topic_named(tools.db, one) is None
+    ]
+
+
+def _answer(caller: Caller, sentence: str, *more: str) -> Reply:
+    blocks = tuple(Paragraph(spans=spans(one)) for one in (sentence, *more))
+    return Reply(message=Message(title=sentence, blocks=blocks, language=caller.language))

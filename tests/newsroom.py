@@ -1,0 +1,118 @@
+"""A publication with its desk, for tests of what people ask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from bot import ingest
+from bot.collect import Collector
+from bot.ingest import Taken
+from bot.publish import Publisher
+from commands.desk import Desk
+from commands.tools import Feeds, Tools
+from core.chat import Caller, Commented, Person, Reacted
+from core.message import Reply, to_text
+from core.pieces import Found, TextMode
+from core.stances import DEFAULT
+from storage import places, sources
+from storage.db import SqliteDb, Tx
+from tests.conftest import QuietRoom, SetClock
+
+READER = Caller(platform="web", person=Person(id="r1", name="Ria"), channel="general", community="web")
+MODERATOR = replace(READER, person=Person(id="m1", name="Mo"), roles=frozenset({"reader", "moderator"}))
+
+
+class Newsroom:
+    """A publication with its desk: one place, pieces that are posted, readers that answer."""
+
+    def __init__(self, db: SqliteDb, clock: SetClock, chat: QuietRoom, feeds: Feeds | None = None) -> None:
+        self.db = db
+        self.clock = clock
+        self.chat = chat
+        self.ears = Collector(db, DEFAULT, clock)
+        self.publisher = Publisher(db, {"web": chat}, DEFAULT, clock)
+        self.desk = Desk(
+            Tools(
+                db=db,
+                ears=self.ears,
+                scale=DEFAULT,
+                zone="UTC",
+                clock=clock,
+                wake=self.publisher.wake,
+                place=ingest.place,
+                let_out=ingest.let_out,
+                furnish=self._furnish,
+                feeds=feeds or cast("Feeds", None),  # only tests of `/feed` have any
+                link=lambda platform, channel, anchor: f"http://chat/{channel}/{anchor}",
+            )
+        )
+
+    async def _furnish(self) -> None:
+        await self.chat.furnish(await places.all_places(self.db))
+
+    async def publish(self, item: Found, text_mode: TextMode = "full") -> int:
+        async def work(tx: Tx) -> Taken:
+            source = await sources.ensure_source(
+                tx,
+                kind="file",
+                address=text_mode,
+                title="",
+                text_mode=text_mode,
+                now=self.clock(),
+            )
+            return await ingest.take(tx, source, item, now=self.clock())
+
+        taken = await self.db.write(work)
+        await self.publisher.settle_all()
+        assert taken.piece is not None
+        return taken.piece
+
+    async def anchor(self, piece: int, channel: str = "general") -> str:
+        rows = await self.db.read(
+            """select a.anchor from anchor a join leaf l on l.id=a.leaf_id
+               where a.piece_id=? and l.name='card' and a.channel=?""",
+            piece, channel,
+        )  # fmt: skip
+        return str(rows[0]["anchor"])
+
+    async def react(self, who: str, anchor: str, emoji: str, *, added: bool = True, channel: str = "general") -> None:
+        self.clock.move(seconds=1)
+        await self.ears.keep(
+            Reacted(
+                platform="web",
+                channel=channel,
+                anchor=anchor,
+                person=Person(id=who, name=who),
+                emoji=emoji,
+                added=added,
+                at=self.clock(),
+            )
+        )
+
+    async def say(self, who: str, under: str, text: str, *, name: str, channel: str = "general") -> None:
+        self.clock.move(seconds=1)
+        await self.ears.keep(
+            Commented(
+                platform="web",
+                channel=channel,
+                anchor=name,
+                person=Person(id=who, name=who),
+                text=text,
+                at=self.clock(),
+                reply_to=under,
+                thread=under,
+            )
+        )
+
+    async def ask(self, line: str, caller: Caller = READER) -> Reply:
+        await self.ears.fold_all()
+        self.clock.move(seconds=1)
+        reply = await self.desk.ask(caller, line)
+        await self.publisher.settle_all()
+        return reply
+
+    async def text(self, line: str, caller: Caller = READER) -> str:
+        reply = await self.ask(line, caller)
+        assert reply.ok, to_text(reply.message)
+        return to_text(reply.message)
