@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 import structlog
 
-from core.chat import Chat, Heard, Known, Person, Reacted, Removed, Unreadable, Window
+from core.chat import Chat, Heard, Person, Reacted, Read, Removed, Unreadable, Window
+from core.errors import ChatError
 from core.stances import Scale
 from core.times import Clock
 from storage import hearing, journal, recall
@@ -17,49 +20,87 @@ from storage.db import Db
 log = structlog.get_logger()
 
 WAITING = 20_000  # events that `note` holds in memory before it marks channels for recall
-RECALL_DAYS = 30  # anchors younger than this are looked at again after an absence
+RECALL_AGAIN, LONGEST_AGAIN = 60.0, 3600.0  # seconds until a recall that failed is tried again; doubled each time
+SWEEP_EVERY = 3600.0  # seconds between two looks for events whose message never became known
 
 
 class Collector:
     """The `Ears` of every platform. `folded` is called with the number of events after each fold."""
 
-    def __init__(self, db: Db, scale: Scale, clock: Clock, folded: Callable[[int], None] = lambda _n: None) -> None:
+    def __init__(
+        self,
+        db: Db,
+        scale: Scale,
+        clock: Clock,
+        folded: Callable[[int], None] = lambda _n: None,
+        *,
+        days: int = 7,
+    ) -> None:
+        """Messages younger than `days` are looked at again after an absence."""
         self._db = db
         self._scale = scale
         self._clock = clock
         self._folded = folded
+        self._days = days
         self._wake = asyncio.Event()
         self._noted: list[Heard] = []
-        self.overflowed: set[tuple[str, str]] = set()
+        self._folding = asyncio.Lock()
+        self._missed: dict[str, None] = {}  # platforms to recall, in order
+        self._absence = asyncio.Event()
+        self._failures: Counter[str] = Counter()  # recalls in a row that failed, by platform
+        # How far a channel was heard may be written down only where no gap is left behind it: until a recall has ended,
+        # these wait.
+        self._whole: set[str] = set()
+        self._reads: dict[tuple[str, str], Read] = {}
 
     async def keep(self, event: Heard) -> None:
         await self._db.add(journal.KEEP, (journal.encode(event),))
         self._wake.set()
 
     def note(self, event: Heard) -> None:
+        if isinstance(event, Read) and event.platform not in self._whole:
+            self._reads[event.platform, event.where] = event
+            return
         if len(self._noted) >= WAITING:
-            self.overflowed.add((event.platform, getattr(event, "channel", None) or ""))
+            if event.platform not in self._missed:
+                log.error("collect.overflow", platform=event.platform, waiting=WAITING)
+            self.missed(event.platform)
             return
         self._noted.append(event)
         self._wake.set()
 
+    def missed(self, platform: str) -> None:
+        self._missed[platform] = None
+        self._whole.discard(platform)
+        self._absence.set()
+
     async def run(self) -> None:
         """Fold the journal until cancelled. What a crash leaves in it is folded at the next start."""
+        loop = asyncio.get_running_loop()
+        swept = loop.time()
         while True:
             self._wake.clear()
             await self.fold_all()
-            try:
-                await asyncio.wait_for(self._wake.wait(), timeout=3600)
-            except TimeoutError:
-                dropped = await hearing.sweep_parked(self._db, self._clock())
+            if loop.time() >= swept + SWEEP_EVERY:
+                swept = loop.time()
+                dropped = await hearing.sweep(self._db, self._clock())
                 if dropped:
                     log.info("collect.dropped", events=dropped, reason="their message never became known")
+            with contextlib.suppress(TimeoutError):
+                # Not `wait_for`: in Python 3.11 it forgets that it was cancelled if it is woken at the same moment.
+                async with asyncio.timeout(SWEEP_EVERY):
+                    await self._wake.wait()
 
     async def fold_all(self) -> int:
         """Keep what was noted, then fold until the journal is empty; gives the number of events."""
-        noted, self._noted = self._noted, []
+        async with self._folding:
+            return await self._fold_all()
+
+    async def _fold_all(self) -> int:
+        noted = list(self._noted)
         if noted:
             await asyncio.gather(*(self._db.add(journal.KEEP, (journal.encode(event),)) for event in noted))
+            del self._noted[: len(noted)]  # only now: what fails, or is cancelled, is tried again
         total = 0
         while True:
             done = await hearing.fold(self._db, self._stance, self._clock())
@@ -76,31 +117,69 @@ class Collector:
 
     # --- after an absence ---
 
+    async def recall_missed(self, chats: Mapping[str, Chat]) -> None:
+        """Recall each platform that says it was away, until cancelled. One that fails is asked again later."""
+        while True:
+            await self._absence.wait()
+            self._absence.clear()
+            for platform in list(self._missed):
+                del self._missed[platform]
+                try:
+                    await self.recall(chats[platform])
+                    self._failures.pop(platform, None)
+                    if platform not in self._missed:
+                        self._is_whole(platform)
+                except Exception as error:  # whatever it is, what was missed is still missed
+                    pause = min(RECALL_AGAIN * 2 ** self._failures[platform], LONGEST_AGAIN)
+                    self._failures[platform] += 1
+                    expected = isinstance(error, ChatError | OSError)
+                    reason = str(error) or repr(error)
+                    log.warning(
+                        "collect.recall-failed", platform=platform, error=reason, again_in=pause, exc_info=not expected
+                    )
+                    asyncio.get_running_loop().call_later(pause, self.missed, platform)
+
+    def _is_whole(self, platform: str) -> None:
+        """No gap is left: how far channels were heard meanwhile may be written down."""
+        self._whole.add(platform)
+        for key in [key for key in self._reads if key[0] == platform]:
+            self.note(self._reads.pop(key))
+
     async def recall(self, chat: Chat) -> int:
-        """Ask a platform what was missed, for everything young enough; gives the number of events that this made."""
-        known = await recall.known(self._db, chat.name, self._clock() - timedelta(days=RECALL_DAYS))
+        """Ask a platform what was missed, for everything young enough; gives the number of events that this made.
+
+        Only what we knew when it began can be concluded to be gone: what is heard meanwhile, a reading may be too early
+        for.
+        """
+        await self.fold_all()  # what was heard already needs no recalling
+        began = self._clock()
+        known = await recall.known(self._db, chat.name, began - timedelta(days=self._days))
+        read = await recall.watermarks(self._db, chat.name)
+        comments = {(one.channel, one.ref.id) for one in known if one.comment}
         made = 0
-        async for event in self._missed(chat, known):
-            await self.keep(event)
-            made += 1
+        unreadable: Counter[str] = Counter()
+        async for told in chat.recall(known, read):
+            match told:
+                case Window():
+                    events = await self._concluded(chat.name, told, comments, began)
+                case Unreadable():
+                    events = []
+                    unreadable[told.reason] += 1
+                case _:
+                    events = [told]
+            for event in events:
+                await self.keep(event)
+            made += len(events)
+        for reason, count in unreadable.items():
+            log.warning("collect.unreadable", platform=chat.name, messages=count, reason=reason)
         if made:
             log.info("collect.recalled", platform=chat.name, events=made)
         return made
 
-    async def _missed(self, chat: Chat, known: list[Known]) -> AsyncIterator[Heard]:
-        async for told in chat.recall(known):
-            match told:
-                case Window():
-                    for event in await self._concluded(chat.name, told):
-                        yield event
-                case Unreadable():
-                    log.warning("collect.unreadable", platform=chat.name, channel=told.channel, reason=told.reason)
-                case _:
-                    yield told
-
-    async def _concluded(self, platform: str, window: Window) -> list[Heard]:
+    async def _concluded(
+        self, platform: str, window: Window, comments: set[tuple[str, str]], began: datetime
+    ) -> list[Heard]:
         """What a complete reading of one anchor means for rows of ours that it does not mention."""
-        now = self._clock()
         events: list[Heard] = [
             Reacted(
                 platform=platform,
@@ -109,12 +188,14 @@ class Collector:
                 person=Person(id=who),
                 emoji=emoji,
                 added=False,
-                at=now,
+                at=began,
+                kind=kind,
                 recalled=True,
             )
-            for who, emoji in await recall.reactions_not_in(self._db, platform, window)
+            for who, emoji, kind in await recall.reactions_not_in(self._db, platform, window, began)
         ]
-        missing = await recall.comments_not_in(self._db, platform, window)
+        gone = await recall.comments_not_in(self._db, platform, window)
+        missing = tuple(one for one in gone if (window.channel, one) in comments)
         if missing:
-            events.append(Removed(platform=platform, channel=window.channel, anchors=tuple(missing), at=now))
+            events.append(Removed(platform=platform, channel=window.channel, anchors=missing, at=began))
         return events

@@ -11,19 +11,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from bot import canary
 from core import manners
 from core.chat import Absent, CannotTell, Chat, Place, Present, Ref
-from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Busy, ChatError, Gone, Poison, Unknown
-from core.faces import Wanted, leaves, removed_section
+from core.faces import Wanted, catchup, leaves, removed_section
 from core.message import Message
 from core.pieces import Piece
-from core.settle import Delete, Edit, Find, Leaf, Nothing, Send, Wait, back_off, next_step, send_key
-from core.speech import say
+from core.settle import Delete, Doing, Edit, Find, Leaf, Nothing, Send, Wait, back_off, next_step, send_key
 from core.stances import Scale
 from core.times import SECOND, Clock, moment
 from storage import pieces, places, postings
@@ -39,6 +39,27 @@ trace: Callable[[str], None] = lambda _stage: None  # noqa: E731
 """Called between every two steps with the name of the point; tests kill the process here."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One posting at one place, being settled."""
+
+    chat: Chat
+    place: Place
+    posting: Posting
+    piece: Piece | None
+
+    @property
+    def trial(self) -> canary.Key:
+        """What the canary tells apart."""
+        revision = 0 if self.piece is None else self.piece.revision
+        return (self.place.platform, self.posting.subject, self.posting.subject_id, revision)
+
+    def key(self, leaf: Leaf) -> str:
+        """The key of a message, the same on every attempt."""
+        uid = self.piece.uid if self.piece is not None else str(self.posting.subject_id)
+        return send_key(self.posting.subject, uid, self.place.address, leaf.name, leaf.epoch)
+
+
 class Publisher:
     """Runs the lanes. `chats` by platform name; a place whose platform is not running waits."""
 
@@ -47,6 +68,7 @@ class Publisher:
         self._chats = chats
         self._scale = scale
         self._clock = clock
+        self._canary = canary.Canary()
         self._owner = secrets.token_hex(4)
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
@@ -85,7 +107,8 @@ class Publisher:
         due = await places.next_due(self._db)
         pause = 60.0 if due is None else (moment(due) - self._clock()).total_seconds()
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout=min(max(pause, 0.05), 60))
+            async with asyncio.timeout(min(max(pause, 0.05), 60)):  # `wait_for` may forget that it was cancelled
+                await self._wake.wait()
         except TimeoutError:
             return
 
@@ -120,7 +143,7 @@ class Publisher:
 
     async def _advance(self, chat: Chat, place: Place, posting: Posting) -> bool:
         """Bring one posting as far as it goes now; false if the place itself must rest."""
-        subject = await self._subject(place, posting, chat.text_limit)
+        subject = await self._subject(place, posting, chat)
         if subject is None:
             return True
         wanted, piece = subject
@@ -132,15 +155,16 @@ class Publisher:
             names = [(one.name, position) for position, one in enumerate(wanted)]
             await self._db.write(lambda tx: postings.place_leaves(tx, posting.id, names))
             standing = await postings.leaves(self._db, posting.id)
+        work = _Work(chat, place, posting, piece)
         for one in wanted:
-            verdict = await self._settle_leaf(chat, place, posting, piece, one, standing)
+            verdict = await self._settle_leaf(work, one, standing)
             if verdict is not None:
                 return verdict
         await self._db.write(lambda tx: postings.set_state(tx, posting, "done", due=None, now=self._clock()))
         trace("done")
         return True
 
-    async def _subject(self, place: Place, posting: Posting, limit: int) -> tuple[list[Wanted], Piece | None] | None:
+    async def _subject(self, place: Place, posting: Posting, chat: Chat) -> tuple[list[Wanted], Piece | None] | None:
         """The messages that a posting should be, in order."""
         if posting.subject == "catchup":
             message = await self._catchup(place, posting.subject_id)
@@ -149,7 +173,8 @@ class Publisher:
         if piece is None or piece.state in ("held", "approved"):
             await self._close(posting, "skipped", "the piece is not published")
             return None
-        return leaves(piece, place.layout, place.language, place.zone, self._scale, limit), piece
+        limit, fits = chat.text_limit, chat.fits
+        return leaves(piece, place.layout, place.language, place.zone, self._scale, limit, fits=fits), piece
 
     async def _close(self, posting: Posting, state: postings.PostingState, reason: str) -> None:
         await self._db.write(
@@ -158,21 +183,8 @@ class Publisher:
 
     async def _catchup(self, place: Place, number: int) -> Message:
         numbers, reason = await postings.catchup(self._db, number)
-        name = "catchup.capped" if "cap" in reason else "catchup.late"
-        lines = []
-        for piece in await pieces.pieces(self._db, numbers):
-            if piece.state == "published":
-                title = spans(f"#{piece.number} {piece.title}", link=piece.url)
-                lines.append(Item(marker="•", blocks=(Paragraph(spans=title),)))
-        return Message(
-            title=say(place.language, "catchup.title"),
-            blocks=(
-                Heading(level=2, spans=spans(say(place.language, "catchup.title"))),
-                Paragraph(spans=spans(say(place.language, name, n=len(lines)))),
-                List(ordered=False, items=tuple(lines)),
-            ),
-            language=place.language,
-        )
+        found = [piece for piece in await pieces.pieces(self._db, numbers) if piece.state == "published"]
+        return catchup(found, place.language, capped="cap" in reason)
 
     # --- manners: asked once, before the first message of a piece ---
 
@@ -211,122 +223,110 @@ class Publisher:
 
     # --- one leaf ---
 
-    async def _settle_leaf(
-        self,
-        chat: Chat,
-        place: Place,
-        posting: Posting,
-        piece: Piece | None,
-        wanted: Wanted,
-        standing: dict[str, Leaf],
-    ) -> bool | None:
+    async def _settle_leaf(self, work: _Work, wanted: Wanted, standing: dict[str, Leaf]) -> bool | None:
         """Take steps until the leaf is as wanted (None), or the posting (True) or the place (False) must wait."""
         while True:
             leaf = standing[wanted.name]
-            now = self._clock()
-            digest = _digest_wanted(wanted, posting, piece, leaf)
-            step = next_step(leaf, digest, now, resend_within=chat.resend_within)
+            digest = _digest_wanted(wanted, work, leaf)
+            step = next_step(leaf, digest, self._clock(), resend_within=work.chat.resend_within(work.place))
             if isinstance(step, Nothing):
                 return None
             if self._stopping:
                 return False  # the posting stays due
             if isinstance(step, Wait):
-                await self._wait(posting, step.until, "the outcome of a post is not known yet", posting.attempts)
+                await self._wait(
+                    work.posting, step.until, "the outcome of a post is not known yet", work.posting.attempts
+                )
                 return True
             under = standing[wanted.under].ref if wanted.under else None
             try:
                 match step:
                     case Send():
-                        assert wanted.message is not None
-                        await self._send(chat, place, posting, piece, wanted, leaf, step, under)
+                        if not await self._send(work, wanted, leaf, step, under):
+                            return True
                     case Find():
-                        await self._find(chat, place, posting, piece, wanted, leaf, step, under)
+                        await self._find(work, wanted, leaf, step, under)
                     case Edit():
-                        assert wanted.message is not None
-                        await self._edit(chat, place, posting, piece, wanted, step.ref)
+                        await self._edit(work, wanted, leaf, step.ref)
                     case Delete():
-                        await self._delete(chat, place, posting, wanted, step.ref)
+                        await self._delete(work, wanted, step.ref)
             except ChatError as error:
-                return await self._failed(place, posting, wanted, error)
-            standing[wanted.name] = (await postings.leaves(self._db, posting.id))[wanted.name]
+                in_doubt = isinstance(step, Find) or (isinstance(step, Send) and step.again)
+                return await self._failed(work, wanted, error, in_doubt)
+            standing[wanted.name] = (await postings.leaves(self._db, work.posting.id))[wanted.name]
 
-    async def _send(
-        self,
-        chat: Chat,
-        place: Place,
-        posting: Posting,
-        piece: Piece | None,
-        wanted: Wanted,
-        leaf: Leaf,
-        step: Send,
-        under: Ref | None,
-    ) -> None:
+    async def _send(self, work: _Work, wanted: Wanted, leaf: Leaf, step: Send, under: Ref | None) -> bool:
+        """False when it was not its turn."""
         message = wanted.message
         assert message is not None
         digest = message.digest()
+        if leaf.doing is None and not await self._is_tried(work):
+            return False
         if not step.again:
-            await self._db.write(lambda tx: postings.begin(tx, posting.id, wanted.name, "send", digest, self._clock()))
+            await self._begin(work, wanted, "send", digest)
         trace("begun")
-        ref = await chat.send(place, message, self._key(place, posting, piece, leaf), under=under)
+        ref = await work.chat.send(work.place, message, work.key(leaf), under=under)
         trace("sent")
         # Sent again after the text changed: the platform may have given the first wording back, so an edit must follow.
         known = digest if not step.again or leaf.doing_digest == digest else ""
-        await self._stands(place, posting, piece, wanted, ref, known)
+        self._canary.taken(work.trial)
+        await self._stands(work, wanted, ref, known)
+        return True
 
-    def _key(self, place: Place, posting: Posting, piece: Piece | None, leaf: Leaf) -> str:
-        uid = piece.uid if piece is not None else str(posting.subject_id)
-        return send_key(posting.subject, uid, place.address, leaf.name, leaf.epoch)
+    async def _is_tried(self, work: _Work) -> bool:
+        """Whether this place may be sent the subject now; otherwise the posting waits, or is stuck."""
+        match self._canary.verdict(work.trial, work.place.id):
+            case "go":
+                return True
+            case "wait":
+                until = self._clock() + timedelta(seconds=self._canary.pause(work.trial))
+                await self._wait(work.posting, until, "a few other places go first", work.posting.attempts)
+            case "stop":
+                reason = f"refused at {canary.FIRST} other places of {work.place.platform}, so not sent here"
+                await self._close(work.posting, "stuck", reason)
+        return False
 
-    async def _stands(
-        self, place: Place, posting: Posting, piece: Piece | None, wanted: Wanted, ref: Ref, digest: str
-    ) -> None:
-        number = None if piece is None else piece.number
+    async def _begin(self, work: _Work, wanted: Wanted, doing: Doing, digest: str | None) -> None:
+        await self._db.write(lambda tx: postings.begin(tx, work.posting.id, wanted.name, doing, digest, self._clock()))
+
+    async def _stands(self, work: _Work, wanted: Wanted, ref: Ref, digest: str) -> None:
+        number = None if work.piece is None else work.piece.number
         await self._db.write(
             lambda tx: postings.shown(
-                tx, place, posting, wanted.name, ref, digest, self._clock(), piece=number, section=wanted.section
+                tx, work.place, work.posting, wanted.name, ref, digest, self._clock(),
+                piece=number, section=wanted.section,
             )
-        )
+        )  # fmt: skip
         trace("stored")
 
-    async def _find(
-        self,
-        chat: Chat,
-        place: Place,
-        posting: Posting,
-        piece: Piece | None,
-        wanted: Wanted,
-        leaf: Leaf,
-        step: Find,
-        under: Ref | None,
-    ) -> None:
+    async def _find(self, work: _Work, wanted: Wanted, leaf: Leaf, step: Find, under: Ref | None) -> None:
         since = step.since - timedelta(minutes=1)
-        lookup = await chat.find(place, self._key(place, posting, piece, leaf), under=under, since=since)
+        lookup = await work.chat.find(work.place, work.key(leaf), under=under, since=since)
         match lookup:
             case Present():
-                await self._stands(place, posting, piece, wanted, lookup.ref, leaf.doing_digest or "")
+                await self._stands(work, wanted, lookup.ref, leaf.doing_digest or "")
             case Absent():
-                await self._db.write(lambda tx: postings.missed(tx, posting.id, wanted.name))
+                await self._db.write(lambda tx: postings.missed(tx, work.posting.id, wanted.name))
             case CannotTell():
-                raise Unknown(f"can't tell whether the last post to {place.address} arrived: {lookup.reason}")
+                reason = f"can't tell whether the last post to {work.place.address} arrived: {lookup.reason}"
+                raise Unknown(reason) if lookup.until is None else Busy(reason, until=lookup.until)
 
-    async def _edit(
-        self, chat: Chat, place: Place, posting: Posting, piece: Piece | None, wanted: Wanted, ref: Ref
-    ) -> None:
+    async def _edit(self, work: _Work, wanted: Wanted, leaf: Leaf, ref: Ref) -> None:
         message = wanted.message
         assert message is not None
         digest = message.digest()
-        await self._db.write(lambda tx: postings.begin(tx, posting.id, wanted.name, "edit", digest, self._clock()))
+        await self._begin(work, wanted, "edit", digest)
         trace("begun")
-        await chat.edit(place, ref, message)
+        await work.chat.edit(work.place, ref, message, work.key(leaf))
         trace("sent")
-        await self._stands(place, posting, piece, wanted, ref, digest)
+        await self._stands(work, wanted, ref, digest)
 
-    async def _delete(self, chat: Chat, place: Place, posting: Posting, wanted: Wanted, ref: Ref) -> None:
-        await self._db.write(lambda tx: postings.begin(tx, posting.id, wanted.name, "delete", None, self._clock()))
+    async def _delete(self, work: _Work, wanted: Wanted, ref: Ref) -> None:
+        await self._begin(work, wanted, "delete", None)
         trace("begun")
-        await chat.delete(place, ref)
+        await work.chat.delete(work.place, ref)
         trace("sent")
-        await self._db.write(lambda tx: postings.vanished(tx, posting.id, wanted.name))
+        await self._db.write(lambda tx: postings.vanished(tx, work.posting.id, wanted.name))
         trace("stored")
 
     # --- when it does not go well ---
@@ -337,25 +337,33 @@ class Publisher:
             lambda tx: postings.set_state(tx, posting, "waiting", due=until, reason=reason, attempts=attempts, now=now)
         )
 
-    async def _failed(self, place: Place, posting: Posting, wanted: Wanted, error: ChatError) -> bool:
-        """What an error means for this posting and this place; true if the place goes on with its next posting."""
-        now = self._clock()
-        reason = str(error)
+    async def _failed(self, work: _Work, wanted: Wanted, error: ChatError, in_doubt: bool) -> bool:
+        """What an error means for this posting and this place; true if the place goes on with its next posting.
+
+        `in_doubt`: an earlier attempt may have arrived, of which this refusal says nothing.
+        """
+        place, posting = work.place, work.posting
+        now, reason = self._clock(), str(error)
         log.warning("publish.failed", place=place.address, subject=posting.subject_id, leaf=wanted.name, error=reason)
         attempts = posting.attempts + 1
+        if isinstance(error, Gone | Busy | Poison) and not in_doubt:
+            await self._db.write(lambda tx: postings.refused(tx, posting.id, wanted.name))
         match error:
             case Gone(what="message"):
+                self._canary.left(work.trial, place.id)
                 await self._db.write(lambda tx: self._withdrawn(tx, posting, wanted, now))
                 return True
             case Gone():
-                await self._db.write(lambda tx: self._pause(tx, place, posting, wanted, reason))
+                self._canary.left(work.trial, place.id)
+                await self._db.write(lambda tx: self._pause(tx, place, reason))
                 return False
             case Busy():
-                await self._db.write(lambda tx: postings.refused(tx, posting.id, wanted.name))
+                self._canary.left(work.trial, place.id)
                 await self._wait(posting, error.until, reason, posting.attempts)
                 return False
             case Poison():
-                await self._db.write(lambda tx: self._stuck(tx, posting, wanted, reason, now))
+                self._canary.refused(work.trial, place.id)
+                await self._close(posting, "stuck", reason)
                 return True
         # An outage may last a night: what is not refused is tried until it goes, at most once an hour.
         await self._wait(posting, now + back_off(attempts), reason, attempts)
@@ -366,20 +374,15 @@ class Publisher:
         leaf = await postings.leaf_ids(tx, posting.id, wanted.name)
         await postings.withdraw_here(tx, leaf, "removed in the chat", now)
 
-    async def _pause(self, tx: Tx, place: Place, posting: Posting, wanted: Wanted, reason: str) -> None:
-        await postings.refused(tx, posting.id, wanted.name)
+    async def _pause(self, tx: Tx, place: Place, reason: str) -> None:
         if await places.pause(tx, place.id, reason):
             log.error("publish.place-paused", place=place.address, reason=reason)
 
-    async def _stuck(self, tx: Tx, posting: Posting, wanted: Wanted, reason: str, now: datetime) -> None:
-        await postings.refused(tx, posting.id, wanted.name)
-        await postings.set_state(tx, posting, "stuck", due=None, reason=reason, now=now)
 
-
-def _digest_wanted(wanted: Wanted, posting: Posting, piece: Piece | None, leaf: Leaf) -> str | None:
+def _digest_wanted(wanted: Wanted, work: _Work, leaf: Leaf) -> str | None:
     """What a leaf should show. A piece that was retracted before it came here needs no note of its withdrawal."""
-    never_shown = leaf.ref is None and piece is not None and piece.state == "retracted"
-    if wanted.message is None or posting.want == "gone" or never_shown:
+    never_shown = leaf.ref is None and work.piece is not None and work.piece.state == "retracted"
+    if wanted.message is None or work.posting.want == "gone" or never_shown:
         return None
     return wanted.message.digest()
 
@@ -390,4 +393,8 @@ def _with_removed(wanted: list[Wanted], standing: Mapping[str, Leaf], language: 
     retracted = len(wanted) == 1
     gone = [name for name, leaf in standing.items() if name not in names and (leaf.ref or leaf.doing)]
     note = None if retracted else removed_section(language)
-    return wanted + [Wanted(name, note, under="card", section=name.split(":")[1]) for name in gone]
+    return wanted + [
+        Wanted(name, None if section is None else note, under="card", section=section)
+        for name in gone
+        for section in ((name.split(":")[1] if name.startswith("section:") else None),)
+    ]

@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from core.message import Form, Message, Reply
 
-Layout = Literal["card", "thread"]
-Role = Literal["reader", "author", "moderator", "admin"]
+if TYPE_CHECKING:  # a command names roles, which are named here
+    from core.commands import CommandSpec
+
+Layout = Literal["card", "thread", "forum", "follow"]
+"""How a place shows a piece: one card; a card with its sections under it; a post of a forum; a card that other
+communities follow. `core.placing.LAYOUTS` says which platform has which."""
+Role = Literal["reader", "author", "moderator", "admin", "host"]
+"""`host` runs one community and is not of the publication: may set up the places of `Caller.community`, no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +29,8 @@ class Place:
     """One channel on one platform, and how this publication speaks there.
 
     `community` is the guild or workspace. `zone` is an IANA name, `quiet` a pair of local `HH:MM` (from, to),
-    `cap` the most pieces a local day (None: no cap), `filter` a `core.filters` expression ("" takes all).
+    `cap` the most pieces a local day (None: no cap), `filter` a `core.filters` expression ("" takes all), `mention` the
+    id of a role that is pinged once when a piece is first sent ("" pings nobody).
     """
 
     id: int
@@ -36,6 +44,7 @@ class Place:
     filter: str = ""
     quiet: tuple[str, str] | None = None
     cap: int | None = None
+    mention: str = ""
     paused: str | None = None
 
     @property
@@ -84,9 +93,10 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class CannotTell:
-    """Could not look (no permission, archived, an outage). Never leads to a resend."""
+    """Could not look (no permission, archived, an outage). Never leads to a resend. `until`: when it may be had."""
 
     reason: str
+    until: datetime | None = None
 
 
 Lookup = Present | Absent | CannotTell
@@ -145,13 +155,17 @@ class Commented:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """Messages that are gone from a channel: readers' comments are erased here, our posts count as withdrawn there."""
+    """Messages that are gone from a channel: readers' comments are erased here, our posts count as withdrawn there.
+
+    `thread`: and everything in that thread, whose anchors are written `THREAD-MESSAGE`.
+    """
 
     platform: str
     channel: str
     anchors: tuple[str, ...]
     at: datetime
     by: str | None = None
+    thread: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,31 +189,67 @@ class Left:
     community: str | None = None
 
 
-Heard = Reacted | Commented | Removed | Cleared | Left
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """The platform itself made a copy of one of our messages elsewhere: what people do there counts for the piece."""
+
+    platform: str
+    channel: str
+    anchor: str
+    of_channel: str
+    of_anchor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """The platform tells in which community (guild, workspace) a channel is, and what it is called."""
+
+    platform: str
+    channel: str
+    community: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """Everything in a channel or thread (`where`) up to the message `newest` was told before this."""
+
+    platform: str
+    where: str
+    newest: str
+
+
+Heard = Reacted | Commented | Removed | Cleared | Left | Copied | Located | Read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What we know of an anchor, for `recall`: newest event time seen and counts by emoji."""
+    """What we know of an anchor, for `recall`: when it, or its last wording, came; how often each emoji stands on it.
+
+    `comment` tells a reader's message from one of ours.
+    """
 
     channel: str
     ref: Ref
     since: datetime
     reactions: Mapping[str, int] = field(default_factory=dict)
+    comment: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """`I read everything of this anchor from `since`: these ids exist, these people react`. Only the core concludes.
 
-    `comments`: of a card everything in its thread, of another message what answers it.
+    `comments`: of a card everything in its thread, of another message what answers it. None for either: not read, so
+    nothing is concluded of it.
     """
 
     channel: str
     anchor: str
     since: datetime
-    comments: frozenset[str]
-    reactions: frozenset[tuple[str, str]]  # (person id, emoji)
+    comments: frozenset[str] | None
+    reactions: frozenset[tuple[str, str, str]] | None  # (person id, emoji, kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,12 +288,20 @@ class Choice:
 class Desk(Protocol):
     """Where questions are answered. Never raises for what a person did wrong: the reply says it (`ok` false)."""
 
+    def commands(self) -> Sequence[CommandSpec]:
+        """Every command there is, whoever may use it."""
+        ...
+
     async def ask(self, caller: Caller, line: str) -> Reply:
         """A whole line as typed: `/digest topic:OpenAI period:7d`."""
         ...
 
     async def call(self, caller: Caller, command: str, options: Mapping[str, str]) -> Reply:
         """A command with named options, as text. A group's command is `mod retract`."""
+        ...
+
+    async def point(self, caller: Caller, name: str, anchor: str) -> Reply:
+        """A command that is `on="message"`, picked for the message `anchor` of the caller's channel."""
         ...
 
     async def press(self, caller: Caller, action: str, anchor: str | None) -> Reply | Form:
@@ -270,6 +328,18 @@ class Ears(Protocol):
         """Returns after the event is durable; acknowledge to the platform only then."""
         ...
 
+    def missed(self, platform: str) -> None:
+        """We were away, or begin: what happened meanwhile is to be recalled. Synchronous; `recall` is called soon."""
+        ...
+
+
+class Memo(Protocol):
+    """What one adapter must know again after a restart, such as a back-off. Short texts by key."""
+
+    async def get(self, key: str) -> str | None: ...
+
+    async def put(self, key: str, value: str) -> None: ...
+
 
 class Chat(Protocol):
     """One chat platform.
@@ -283,8 +353,8 @@ class Chat(Protocol):
     3. Errors are only those of `core.errors`; anything whose outcome is not sure is `Unknown`.
     4. `find` says Present only for our own message with that key, Absent only after reading everything since `since`,
        else CannotTell.
-    5. `edit` replaces all that is shown; it never changes the Ref and pings nobody. A message that is gone is
-       `Gone(what="message")`.
+    5. `edit` replaces all that is shown and carries the same key on; it never changes the Ref and pings nobody. A
+       message that is gone is `Gone(what="message")`.
     6. `delete` of what is gone is fine.
     7. Text of a message is never markup, mention or link on the platform, whatever it holds.
     8. What people do under our messages comes to the ears with the anchors of the Ref; our own doings do not.
@@ -292,24 +362,38 @@ class Chat(Protocol):
     """
 
     name: str
-    resend_within: float
-    """Seconds for which the platform surely recognises a repeated key by itself; 0 if it never does."""
     text_limit: int
-    """UTF-16 units of text that one message surely holds."""
+    """UTF-16 units of plain text that one message surely holds."""
+
+    def fits(self, message: Message) -> bool:
+        """Whether one message holds all of it. What does not fit is shown cut; markup and addresses take room too."""
+        ...
 
     async def run(self, desk: Desk, ears: Ears) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled. Says `ears.missed` when a connection begins that had gaps before it."""
+        ...
+
+    async def furnish(self, places: Iterable[Place]) -> None:
+        """These are our places on this platform: called before `run` and whenever they change."""
         ...
 
     async def send(self, place: Place, message: Message, key: str, *, under: Ref | None = None) -> Ref: ...
 
     async def find(self, place: Place, key: str, *, under: Ref | None = None, since: datetime) -> Lookup: ...
 
-    async def edit(self, place: Place, ref: Ref, message: Message) -> None: ...
+    def resend_within(self, place: Place) -> float:
+        """Seconds for which the platform surely recognises a repeated key by itself there; 0 if it never does."""
+        ...
+
+    async def edit(self, place: Place, ref: Ref, message: Message, key: str) -> None: ...
 
     async def delete(self, place: Place, ref: Ref) -> None: ...
 
-    def recall(self, known: Iterable[Known]) -> AsyncIterator[Heard | Window | Unreadable]: ...
+    def recall(
+        self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[Heard | Window | Unreadable]:
+        """`read`: the newest message that was surely heard of each channel and thread, as `Read` told it. Raises
+        ChatError at the end if part of it is to be tried again later."""
 
     def link(self, place: Place, anchor: str) -> str | None:
         """The address at which a person finds this message; needs no connection."""

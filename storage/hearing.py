@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.chat import Cleared, Commented, Left, Reacted, Removed
+from core.chat import Cleared, Commented, Copied, Left, Located, Reacted, Read, Removed
 from core.times import DAY, micros
-from storage import postings
+from storage import postings, recall
 from storage.comments import erase_comment, fold_comments
 from storage.db import Db, Tx
 from storage.journal import decode
 from storage.reactions import StanceOf, fold_cleared, fold_reactions
-from storage.spots import Folded, anchors_at
+from storage.spots import Folded, anchors_at, park
 
 
 async def fold(db: Db, stance_of: StanceOf, now: datetime, limit: int = 1000) -> Folded:
@@ -30,7 +30,9 @@ async def _fold(tx: Tx, stance_of: StanceOf, now: datetime, limit: int) -> Folde
         return done
     events = [(row["body"], decode(row["body"])) for row in journal]
     # Kind by kind, since statements for many events at once are far cheaper. The order within a kind does not matter
-    # (`core.folding`); comments come before the reactions to them, removals and clearings after what they remove.
+    # (`core.folding`); copies come before what is said under them, comments before the reactions to them, removals and
+    # clearings after what they remove.
+    await _fold_copied(tx, [(body, one) for body, one in events if isinstance(one, Copied)], now, done)
     await fold_comments(tx, [(body, one) for body, one in events if isinstance(one, Commented)], now, done)
     await fold_reactions(tx, [(body, one) for body, one in events if isinstance(one, Reacted)], stance_of, now, done)
     for body, event in events:
@@ -41,17 +43,37 @@ async def _fold(tx: Tx, stance_of: StanceOf, now: datetime, limit: int) -> Folde
                 await fold_cleared(tx, body, event, stance_of, now, done)
             case Left():
                 await _fold_left(tx, event)
+            case Located():
+                await _fold_located(tx, event)
             case _:
                 continue
+    await recall.advance(tx, [one for _, one in events if isinstance(one, Read)])
     await tx.run("delete from heard where id <= ?", journal[-1]["id"])
     return done
 
 
+async def _fold_copied(tx: Tx, run: list[tuple[str, Copied]], now: datetime, done: Folded) -> None:
+    """A copy is one more anchor of what it is a copy of."""
+    anchors = await anchors_at(tx, [(event.platform, event.of_channel, event.of_anchor) for _, event in run])
+    for body, event in run:
+        spot = (event.platform, event.of_channel, event.of_anchor)
+        source = anchors.get(spot)
+        if source is None:
+            await park(tx, spot, body, now, done)
+            continue
+        await tx.run(
+            """insert into anchor(platform, channel, anchor, place_id, piece_id, section) values(?,?,?,?,?,?)
+               on conflict do nothing""",
+            event.platform, event.channel, event.anchor, source.place, source.piece, source.section,
+        )  # fmt: skip
+        await postings.unpark(tx, event.platform, event.channel, event.anchor)
+
+
 async def _fold_removed(tx: Tx, event: Removed, now: datetime, done: Folded) -> None:
-    spots = [(event.platform, event.channel, anchor) for anchor in event.anchors]
+    gone = (*event.anchors, *await _in_thread(tx, event))
+    spots = [(event.platform, event.channel, anchor) for anchor in gone]
     anchors = await anchors_at(tx, spots)
-    # A removal may come before its comment; the tombstone keeps a late comment out. A day is longer than any retry.
-    await tx.run("delete from tombstone where at < ?", micros(now) - 2 * DAY)
+    # A removal may come before its comment; the tombstone keeps a late comment out.
     await tx.many(
         "insert into tombstone(platform, channel, anchor, at) values(?,?,?,?) on conflict do nothing",
         [(*spot, micros(now)) for spot in spots],
@@ -61,14 +83,23 @@ async def _fold_removed(tx: Tx, event: Removed, now: datetime, done: Folded) -> 
         if anchor.comment is not None:
             await erase_comment(tx, anchor.comment)
             done.pieces.add(anchor.piece or 0)
-        elif anchor.leaf is not None and await _still_ours(tx, anchor.leaf, event.anchors):
+        elif anchor.leaf is not None and await _still_ours(tx, anchor.leaf, gone):
             leaves.append(anchor.leaf)
     who = f" by {event.by}" if event.by else ""
     await postings.withdraw_here(tx, leaves, f"removed in the chat{who}", now)
-    for gone in event.anchors:
-        await tx.run(
-            "delete from parked where anchor=? and channel=? and platform=?", gone, event.channel, event.platform
-        )
+    for platform, channel, name in spots:
+        await tx.run("delete from parked where anchor=? and channel=? and platform=?", name, channel, platform)
+
+
+async def _in_thread(tx: Tx, event: Removed) -> list[str]:
+    """Everything that we know of in a thread that is gone: its anchors are `THREAD-…`."""
+    if event.thread is None:
+        return []
+    rows = await tx.read(
+        "select anchor from anchor where platform=? and channel=? and anchor > ? and anchor < ?",
+        event.platform, event.channel, f"{event.thread}-", f"{event.thread}.",
+    )  # fmt: skip
+    return [row["anchor"] for row in rows]
 
 
 async def _still_ours(tx: Tx, leaf: int, anchors: tuple[str, ...]) -> bool:
@@ -86,6 +117,18 @@ async def _fold_left(tx: Tx, event: Left) -> None:
     )  # fmt: skip
 
 
-async def sweep_parked(db: Db, now: datetime) -> int:
-    """Drop events whose message never became known; gives how many, for the log."""
-    return await db.write(lambda tx: tx.run("delete from parked where until < ?", micros(now)))
+async def _fold_located(tx: Tx, event: Located) -> None:
+    await tx.run(
+        "update place set community=?, name=case when name='' then ? else name end where platform=? and channel=?",
+        event.community, event.name, event.platform, event.channel,
+    )  # fmt: skip
+
+
+async def sweep(db: Db, now: datetime) -> int:
+    """Drop events whose message never became known, and tombstones; gives how many events, for the log."""
+
+    async def work(tx: Tx) -> int:
+        await tx.run("delete from tombstone where at < ?", micros(now) - 2 * DAY)  # longer than any retry
+        return await tx.run("delete from parked where until < ?", micros(now))
+
+    return await db.write(work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from core.chat import Cleared, Commented, Heard, Left, Person, Reacted, Removed
+from core.chat import Cleared, Commented, Copied, Heard, Left, Located, Person, Reacted, Read, Removed
 from core.times import micros, moment
 
 KEEP = "insert into heard(body) values(?)"
@@ -31,11 +31,19 @@ def encode(event: Heard) -> str:
                 micros(event.at), event.thread, event.reply_to, event.section, edited, event.source,
             ]  # fmt: skip
         case Removed():
-            row = ["d", event.platform, event.channel, list(event.anchors), micros(event.at), event.by]
+            row = ["d", event.platform, event.channel, list(event.anchors), micros(event.at), event.by, event.thread]
         case Cleared():
             row = ["x", event.platform, event.channel, event.anchor, micros(event.at), event.emoji]
         case Left():
             row = ["l", event.platform, micros(event.at), event.channel, event.community]
+        case Copied():
+            row = [
+                "o", event.platform, event.channel, event.anchor, event.of_channel, event.of_anchor, micros(event.at),
+            ]  # fmt: skip
+        case Located():
+            row = ["p", event.platform, event.channel, event.community, event.name]
+        case Read():
+            row = ["w", event.platform, event.where, event.newest]
     return _to_json(row)
 
 
@@ -55,10 +63,20 @@ def decode(body: str) -> Heard:
                 edited=None if row[11] is None else moment(row[11]), source=row[12],
             )  # fmt: skip
         case "d":
-            return Removed(platform=row[1], channel=row[2], anchors=tuple(row[3]), at=moment(row[4]), by=row[5])
+            return Removed(
+                platform=row[1], channel=row[2], anchors=tuple(row[3]), at=moment(row[4]), by=row[5], thread=row[6]
+            )
         case "x":
             return Cleared(platform=row[1], channel=row[2], anchor=row[3], at=moment(row[4]), emoji=row[5])
         case "l":
             return Left(platform=row[1], at=moment(row[2]), channel=row[3], community=row[4])
+        case "o":
+            return Copied(
+                platform=row[1], channel=row[2], anchor=row[3], of_channel=row[4], of_anchor=row[5], at=moment(row[6])
+            )
+        case "p":
+            return Located(platform=row[1], channel=row[2], community=row[3], name=row[4])
+        case "w":
+            return Read(platform=row[1], where=row[2], newest=row[3])
         case other:
             raise ValueError(f"unknown event kind {other!r} in the journal")

@@ -295,14 +295,22 @@ async def catchup(db: Reader, number: int) -> tuple[list[int], str]:
     return [row["piece_id"] for row in members], rows[0]["reason"]
 
 
-async def link_anchor(db: Reader, piece: int) -> list[tuple[str, str, str]]:
-    """Where a piece's card stands: (platform, channel, anchor), oldest first."""
+async def cards(
+    db: Reader, piece: int, near: tuple[str, str | None, str], limit: int = 3
+) -> list[tuple[str, str, str, str]]:
+    """Where a piece's card stands: (platform, channel, anchor, community). `near` is a platform, channel and community:
+    a card in that channel comes first, then one in that community, then one on that platform, then the oldest.
+    """
+    platform, channel, community = near
     rows = await db.read(
-        """select a.platform, a.channel, a.anchor from anchor a join leaf l on l.id=a.leaf_id
-           where a.piece_id=? and l.name='card' and l.ref is not null order by a.id""",
-        piece,
-    )
-    return [(row["platform"], row["channel"], row["anchor"]) for row in rows]
+        """select a.platform, a.channel, a.anchor, p.community from anchor a
+           join leaf l on l.id=a.leaf_id join place p on p.id=a.place_id
+           where a.piece_id=? and l.name='card' and substr(l.ref || ' ', 1, length(a.anchor) + 1) = a.anchor || ' '
+           order by case when a.platform <> ? then 3 when a.channel=? then 0 when p.community=? then 1 else 2 end, a.id
+           limit ?""",
+        piece, platform, channel or "", community or "?", limit,
+    )  # fmt: skip
+    return [(row["platform"], row["channel"], row["anchor"], row["community"]) for row in rows]
 
 
 async def states(db: Db) -> list[tuple[int, str, int]]:

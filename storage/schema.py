@@ -34,15 +34,18 @@ FIRST = (
     """create table item(
         source_id bigint not null, identity text not null, fingerprint text not null, piece_id bigint,
         seen_at bigint not null, primary key(source_id, identity)) {clustered}""",
+    "create index item_seen on item(source_id, seen_at)",
     """create table piece(
         id {key}, uid text not null unique, source_id bigint not null references source(id), state text not null,
         revision integer not null default 1, title text not null, url text, link_key text, title_key text not null,
         author text, language text not null, published_at bigint not null, found_at bigint not null, embargo_at bigint,
         featured integer not null default 0, note text not null default '', changed_at bigint not null,
         outline text not null)""",
-    "create index piece_published on piece(published_at)",
+    # With all that a digest asks of a window's pieces: their rows carry their texts, so only those shown are read.
+    "create index piece_published on piece(state, published_at, featured)",
     "create index piece_link on piece(link_key)",
     "create index piece_source on piece(source_id, found_at)",
+    "create index piece_held on piece(source_id) where state='held'",
     """create table revision(
         piece_id bigint not null references piece(id), number integer not null, at bigint not null,
         reason text not null, title text not null, outline text not null, primary key(piece_id, number))""",
@@ -57,8 +60,8 @@ FIRST = (
         id {key}, platform text not null, channel text not null, name text not null default '',
         community text not null default '', layout text not null default 'card', language text not null default 'en',
         zone text not null default 'UTC', filter text not null default '', quiet_from text, quiet_to text, cap integer,
-        audience text not null default 'place', paused text, created_at bigint not null,
-        due_at bigint, lease_until bigint not null default 0, owner text,
+        audience text not null default 'place', mention text not null default '', paused text,
+        created_at bigint not null, due_at bigint, lease_until bigint not null default 0, owner text,
         unique(platform, channel))""",
     "create index place_due on place(due_at)",
     """create table posting(
@@ -116,6 +119,9 @@ FIRST = (
         anchor text not null, channel text not null, platform text not null, at bigint not null,
         primary key(anchor, channel, platform)) {clustered}""",
     "create table heard(id {key}, body text not null)",
+    # `spot` is a channel or thread, `newest` the message up to which everything in it was heard.
+    """create table watermark(
+        platform text not null, spot text not null, newest text not null, primary key(platform, spot)) {clustered}""",
     """create table parked(
         id {key}, anchor text not null, channel text not null, platform text not null, body text not null,
         until bigint not null)""",
@@ -127,7 +133,8 @@ FIRST = (
         id {key}, at bigint not null, actor text not null, act text not null, target text not null,
         before text not null default '', after text not null default '', reason text not null default '')""",
     "create index act_target on act(target)",
-    "create table meta(key text primary key, value text not null)",
+    # What a platform's adapter must know after a restart: a back-off, the hash of what was registered.
+    "create table memo(platform text not null, key text not null, value text not null, primary key(platform, key))",
     "{search}",
 )
 # fmt: on

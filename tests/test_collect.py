@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
 
 import pytest
 from typing_extensions import override
 
+from bot import collect
 from bot.collect import WAITING, Collector
 from bot.platforms.room import Room
-from core.chat import Heard, Known, Person, Reacted, Unreadable, Window
+from core.chat import Chat, Heard, Known, Person, Reacted, Read, Unreadable, Window
 from core.stances import DEFAULT
-from storage.db import SqliteDb
+from storage.db import Args, Db, SqliteDb, StorageError
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.test_publish import Moody, Stage
+
+
+async def eventually(look: Callable[[], Awaitable[object]], wanted: object) -> None:
+    """Returns when a look gives what is wanted."""
+    async with asyncio.timeout(5):
+        while await look() != wanted:  # noqa: ASYNC110 - rows tell nobody that they changed
+            await asyncio.sleep(0.005)
 
 
 class Forum:
@@ -106,7 +118,9 @@ async def test_what_cannot_be_read_is_not_taken_for_gone(forum: Forum) -> None:
 
     class Blind(QuietRoom):
         @override
-        async def recall(self, known: Iterable[Known]) -> AsyncIterator[Heard | Window | Unreadable]:
+        async def recall(
+            self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
+        ) -> AsyncIterator[Heard | Window | Unreadable]:
             for one in known:
                 yield Unreadable(channel=one.channel, anchor=one.ref.id, reason="missing READ_MESSAGE_HISTORY")
 
@@ -114,7 +128,7 @@ async def test_what_cannot_be_read_is_not_taken_for_gone(forum: Forum) -> None:
     assert await forum.comments() == [("Still here.", "visible")]
 
 
-async def test_noted_events_are_bounded_and_an_overflow_is_remembered(forum: Forum) -> None:
+async def test_noted_events_are_bounded_and_an_overflow_is_recalled(forum: Forum) -> None:
     event = Reacted(
         platform="web",
         channel="general",
@@ -126,6 +140,108 @@ async def test_noted_events_are_bounded_and_an_overflow_is_remembered(forum: For
     )
     for _ in range(WAITING + 1):
         forum.ears.note(event)
-    assert forum.ears.overflowed == {("web", "general")}
     assert await forum.ears.fold_all() == WAITING
     assert await forum.rows("select count(*) from reaction") == [(1,)]
+    # What did not fit is recalled, as after an absence.
+    forum.listen(False)
+    await forum.chat.comment("ria", "w1", "One too many.")
+    recalling = asyncio.create_task(forum.ears.recall_missed({"web": forum.chat}))
+    await eventually(forum.comments, [("One too many.", "visible")])
+    recalling.cancel()
+
+
+async def test_what_was_noted_outlives_a_failed_write_and_a_cancelled_fold(db: SqliteDb, clock: SetClock) -> None:
+    class Moody:
+        """Fails once."""
+
+        def __init__(self) -> None:
+            self.fails = True
+
+        async def add(self, sql: str, row: Args) -> None:
+            if self.fails:
+                self.fails = False
+                raise StorageError("the disk is full")
+            await db.add(sql, row)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(db, name)
+
+    ears = Collector(cast("Db", Moody()), DEFAULT, clock)
+    event = Reacted(platform="web", channel="c", anchor="w1", person=Person(id="r"), emoji="👍", added=True, at=clock())
+    ears.note(event)
+    with pytest.raises(StorageError):
+        await ears.fold_all()
+    ears.note(event)
+    folding = asyncio.create_task(ears.fold_all())
+    await asyncio.sleep(0)
+    folding.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await folding
+    assert await ears.fold_all() >= 2
+
+
+async def test_a_collector_that_is_woken_and_cancelled_at_once_ends(db: SqliteDb, clock: SetClock) -> None:
+    ears = Collector(db, DEFAULT, clock)
+    for _ in range(20):
+        running = asyncio.create_task(ears.run())
+        await asyncio.sleep(0.002)
+        ears._wake.set()
+        await asyncio.sleep(0)
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=1)
+        assert done
+
+
+async def test_a_busy_collector_sweeps_too(db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "SWEEP_EVERY", 0.05)
+    ears = Collector(db, DEFAULT, clock)
+    at = clock()
+    event = Reacted(platform="web", channel="c", anchor="nowhere", person=Person(id="r"), emoji="👍", added=True, at=at)
+    ears.note(event)
+    await ears.fold_all()
+    clock.move(hours=25)
+    running = asyncio.create_task(ears.run())
+    async with asyncio.timeout(5):
+        while (await db.read("select count(*) as n from parked"))[0]["n"]:
+            await asyncio.sleep(0.01)
+            ears._wake.set()
+    running.cancel()
+
+
+async def test_how_far_a_channel_was_heard_waits_for_a_recall_that_is_due(db: SqliteDb, clock: SetClock) -> None:
+    class Far:
+        """A platform whose recall fails at first, oddly."""
+
+        name = "far"
+        calls = 0
+
+        async def recall(
+            self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
+        ) -> AsyncIterator[Heard | Window | Unreadable]:
+            self.calls += 1
+            if self.calls == 1:
+                raise KeyError("odd")
+            return
+            yield
+
+    async def marks() -> list[tuple[str, str]]:
+        await ears.fold_all()
+        return [(row["spot"], row["newest"]) for row in await db.read("select * from watermark order by spot")]
+
+    ears, far = Collector(db, DEFAULT, clock), Far()
+    ears.note(Read(platform="far", where="a", newest="5"))
+    assert await marks() == []
+    recalling = asyncio.create_task(ears.recall_missed({"far": cast("Chat", far)}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collect, "RECALL_AGAIN", 0.02)
+        ears.missed("far")
+        await eventually(marks, [("a", "5")])
+    assert far.calls == 2
+    ears.note(Read(platform="far", where="b", newest="6"))
+    assert await marks() == [("a", "5"), ("b", "6")]
+    ears.missed("far")  # as when too many events wait, and some are dropped
+    ears.note(Read(platform="far", where="a", newest="9"))
+    assert await marks() == [("a", "5"), ("b", "6")]
+    await eventually(marks, [("a", "9"), ("b", "6")])
+    assert far.calls == 3
+    recalling.cancel()

@@ -15,6 +15,7 @@ import pytest
 from bot.platforms.console import Console
 from bot.platforms.room import Room
 from core.chat import Caller, Choice, Commented, Heard, Place
+from core.commands import CommandSpec
 from core.document import Paragraph, spans
 from core.message import Action, Field, Form, Message, Reply
 
@@ -36,6 +37,9 @@ class Echo:
     def note(self, event: Heard) -> None:
         self.heard.append(event)
 
+    def missed(self, platform: str) -> None:
+        pass
+
     async def keep(self, event: Heard) -> None:
         self.heard.append(event)
 
@@ -43,6 +47,12 @@ class Echo:
         return _say(f"asked {line} as {','.join(sorted(caller.roles))}")
 
     async def call(self, caller: Caller, command: str, options: Mapping[str, str]) -> Reply:
+        raise NotImplementedError
+
+    def commands(self) -> Sequence[CommandSpec]:
+        return ()
+
+    async def point(self, caller: Caller, name: str, anchor: str) -> Reply:
         raise NotImplementedError
 
     async def press(self, caller: Caller, action: str, anchor: str | None) -> Reply | Form:
@@ -103,7 +113,7 @@ async def test_a_post_is_printed_with_its_channel_id_and_buttons(terminal: Termi
         "\n#general w1 · Rondan\n  words of a card\n  [1] Read  [2] Comment\n"
         "\n#general w2 under w1 · Rondan\n    a section\n"
     )
-    await terminal.chat.edit(PLACE, card, _say("other words").message)
+    await terminal.chat.edit(PLACE, card, _say("other words").message, "0" * 24)
     assert "#general w1 · Rondan (edited)\n  other words\n" in terminal.output.getvalue()
     await terminal.chat.delete(PLACE, card)
     assert "#general w1 · Rondan (deleted)\n" in terminal.output.getvalue()

@@ -13,12 +13,12 @@ from storage import schema
 from storage.db import SqliteDb, StorageError, Tx
 from tests.conftest import SetClock
 
-INSERT = "insert into meta(key, value) values(?, ?)"
+INSERT = "insert into memo(platform, key, value) values('test', ?, ?)"
 
 
 async def test_rows_added_at_once_are_all_kept_and_readable_after_their_await(db: SqliteDb) -> None:
     await asyncio.gather(*(db.add(INSERT, (f"k{n}", "v")) for n in range(500)))
-    rows = await db.read("select count(*) as n from meta")
+    rows = await db.read("select count(*) as n from memo")
     assert rows[0]["n"] == 500
 
 
@@ -33,7 +33,7 @@ async def test_a_unit_that_fails_is_undone_alone(db: SqliteDb) -> None:
     results = await asyncio.gather(db.write(good), db.write(bad), db.write(good_named("other")), return_exceptions=True)
     assert results[0] == 1
     assert isinstance(results[1], LookupError)
-    keys = [row["key"] for row in await db.read("select key from meta order by key")]
+    keys = [row["key"] for row in await db.read("select key from memo order by key")]
     assert keys == ["good", "other"]
 
 
@@ -48,7 +48,7 @@ async def test_a_row_that_breaks_a_rule_is_told_to_everyone_of_its_group_and_not
     await db.add(INSERT, ("k", "v"))
     results = await asyncio.gather(db.add(INSERT, ("k", "again")), db.add(INSERT, ("new", "v")), return_exceptions=True)
     assert all(isinstance(one, StorageError) for one in results)
-    assert [row["key"] for row in await db.read("select key from meta")] == ["k"]
+    assert [row["key"] for row in await db.read("select key from memo")] == ["k"]
     await db.add(INSERT, ("later", "v"))  # the writer goes on
 
 
@@ -57,7 +57,7 @@ async def test_reading_sees_the_last_commit_only(db: SqliteDb) -> None:
 
     async def work(tx: Tx) -> None:
         await tx.run(INSERT, "k", "v")
-        rows = await tx.read("select count(*) as n from meta")
+        rows = await tx.read("select count(*) as n from memo")
         seen.append(rows[0]["n"])
 
     await db.write(work)
@@ -72,7 +72,7 @@ async def test_a_full_disk_is_a_storage_error_and_what_was_there_stays(db: Sqlit
         await asyncio.gather(*(db.add(INSERT, (f"big{n}", "x" * 4000)) for n in range(200)))
     await db._connection.execute("pragma max_page_count=1000000")
     await db.add(INSERT, ("after", "v"))
-    keys = {row["key"] for row in await db.read("select key from meta")}
+    keys = {row["key"] for row in await db.read("select key from memo")}
     assert {"before", "after"} <= keys
 
 
@@ -84,7 +84,7 @@ async def test_closing_writes_what_is_queued(tmp_path: Path, clock: SetClock) ->
     await db.close()
     await waiting
     connection = sqlite3.connect(tmp_path / "x.db")
-    assert connection.execute("select count(*) from meta").fetchone() == (50,)
+    assert connection.execute("select count(*) from memo").fetchone() == (50,)
     connection.close()
 
 
@@ -131,7 +131,7 @@ async def test_a_migration_of_an_existing_database_leaves_a_sound_copy(
     copies = list(db.path.parent.glob("*.before-v*.db"))
     assert len(copies) == 1
     copy = sqlite3.connect(copies[0])
-    assert copy.execute("select value from meta where key='before'").fetchone() == ("v",)
+    assert copy.execute("select value from memo where key='before'").fetchone() == ("v",)
     assert not copy.execute("select 1 from sqlite_master where name='more'").fetchall()
     copy.close()
 

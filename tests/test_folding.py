@@ -223,8 +223,8 @@ async def test_what_was_parked_is_dropped_after_a_day(db: SqliteDb, clock: SetCl
     collector = Collector(db, DEFAULT, clock)
     await collector.keep(reacted(1, "👍", True, 1))
     await collector.fold_all()
-    assert await hearing.sweep_parked(db, clock.move(hours=23)) == 0
-    assert await hearing.sweep_parked(db, clock.move(hours=2)) == 1
+    assert await hearing.sweep(db, clock.move(hours=23)) == 0
+    assert await hearing.sweep(db, clock.move(hours=2)) == 1
 
 
 def test_events_survive_the_journal() -> None:

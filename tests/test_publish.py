@@ -41,9 +41,9 @@ class Moody(QuietRoom):
         return ref
 
     @override
-    async def edit(self, place: Place, ref: Ref, message: Message) -> None:
+    async def edit(self, place: Place, ref: Ref, message: Message, key: str) -> None:
         self._strike("edit", self.before)
-        await super().edit(place, ref, message)
+        await super().edit(place, ref, message, key)
         self._fail(self.after)
 
     @override

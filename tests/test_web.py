@@ -18,6 +18,7 @@ from bot.platforms.web import encode, guard
 from bot.platforms.web.server import WebChat
 from bot.platforms.web.slash import offers
 from core.chat import Caller, Choice, Commented, Heard, Person, Place, Removed
+from core.commands import CommandSpec
 from core.document import Cited, Image, Paragraph, Span, spans
 from core.errors import ConfigError, Poison, RondanError
 from core.message import Action, Form, Message, Reply
@@ -52,6 +53,9 @@ class House:
     def note(self, event: Heard) -> None:
         self.heard.append(event)
 
+    def missed(self, platform: str) -> None:
+        pass
+
     async def keep(self, event: Heard) -> None:
         if self.deaf:
             raise RondanError("The database is away.")
@@ -64,6 +68,12 @@ class House:
         return Reply(message=message, private="public" not in line)
 
     async def call(self, caller: Caller, command: str, options: Mapping[str, str]) -> Reply:
+        raise NotImplementedError
+
+    def commands(self) -> Sequence[CommandSpec]:
+        return ()
+
+    async def point(self, caller: Caller, name: str, anchor: str) -> Reply:
         raise NotImplementedError
 
     async def press(self, caller: Caller, action: str, anchor: str | None) -> Reply | Form:

@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Page, Route, async_playwright, expect
 from bot.platforms.room import Room
 from bot.platforms.web.server import WebChat
 from core.chat import Caller, Choice, Commented, Heard, Place, Reacted, Ref, Removed
+from core.commands import CommandSpec
 from core.document import Cited, Code, Heading, Item, List, Paragraph, Quote, Span, Table, spans
 from core.message import Action, Divider, Field, Form, Message, MessageBlock, Reply, Small
 
@@ -166,6 +167,12 @@ class Library:
     async def call(self, caller: Caller, command: str, options: Mapping[str, str]) -> Reply:
         raise NotImplementedError
 
+    def commands(self) -> Sequence[CommandSpec]:
+        return ()
+
+    async def point(self, caller: Caller, name: str, anchor: str) -> Reply:
+        raise NotImplementedError
+
     async def press(self, caller: Caller, action: str, anchor: str | None) -> Reply | Form:
         self.callers.append(caller)
         kind, _, number = action.removeprefix("v1:").partition(":1:")
@@ -231,6 +238,9 @@ class Kept:
 
     def note(self, event: Heard) -> None:
         self.heard.append(event)
+
+    def missed(self, platform: str) -> None:
+        pass
 
     async def keep(self, event: Heard) -> None:
         self.heard.append(event)
@@ -486,7 +496,7 @@ async def test_what_is_typed_and_what_arrives_outlive_a_change_of_role(chromium:
         await fetched.wait()
         await line.fill("/mod retract")
         await ground.chat.edit(
-            LOBBY, ground.card, replace(card(), title="Changed meanwhile", blocks=(words("Other words."),))
+            LOBBY, ground.card, replace(card(), title="Changed meanwhile", blocks=(words("Other words."),)), "1" * 24
         )
         await asyncio.sleep(0.2)  # the page hears of the edit before it gets the older list
         lists.set()
@@ -531,7 +541,7 @@ async def test_a_second_page_sees_it_live(chromium: Browser, ground: Ground) -> 
         await expect(post).to_contain_text("1 reply")
         new = await ground.post(section(0), 30)
         await expect(two.locator("article")).to_have_count(2)
-        await ground.chat.edit(LOBBY, new, section(2))
+        await ground.chat.edit(LOBBY, new, section(2), f"{30:024x}")
         await expect(two.locator("article").last).to_contain_text("むすび")
         await ground.chat.delete(LOBBY, new)
         await expect(two.locator("article")).to_have_count(1)

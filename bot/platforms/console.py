@@ -57,6 +57,7 @@ class Console(RoomChat):
 
     async def run(self, desk: Desk, ears: Ears) -> None:
         self.desk, self.ears = desk, ears
+        ears.missed(self.name)
         source = self._source or (sys.stdin if sys.stdin is not None and sys.stdin.isatty() else None)
         try:
             if source is not None:

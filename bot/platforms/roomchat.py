@@ -6,8 +6,9 @@ Every doing of a person is first durable in the room, then kept by the ears, the
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from bot.platforms.room import Entry, Room
 from core.chat import (
@@ -51,13 +52,14 @@ class RoomChat:
     def __init__(self, name: str, room: Room) -> None:
         self.name = name
         self.room = room
-        self.text_limit = 20_000
-        self.resend_within = 0.0 if room.amnesia else FOR_EVER
         self.text_limit = 4000
         self.desk: Desk | None = None
         self.ears: Ears | None = None
 
     # --- the port ---
+
+    def fits(self, message: Message) -> bool:
+        return True  # a page scrolls
 
     async def send(self, place: Place, message: Message, key: str, *, under: Ref | None = None) -> Ref:
         root = self._thread(place, under)
@@ -78,7 +80,10 @@ class RoomChat:
             return CannotTell(str(error))
         return Present(Ref(id=entry.id)) if entry and not entry.deleted else Absent()
 
-    async def edit(self, place: Place, ref: Ref, message: Message) -> None:
+    def resend_within(self, place: Place) -> float:
+        return 0.0 if self.room.amnesia else FOR_EVER
+
+    async def edit(self, place: Place, ref: Ref, message: Message, key: str) -> None:
         entry = self._ours(place, ref)
         if entry is None or entry.deleted:
             raise Gone(f"There is no message {ref.id} in {place.address} any more.", what="message")
@@ -89,7 +94,14 @@ class RoomChat:
         if entry is not None and not entry.deleted:
             await self.room.delete(entry)
 
-    async def recall(self, known: Iterable[Known]) -> AsyncIterator[Heard | Window | Unreadable]:
+    async def furnish(self, places: Iterable[Place]) -> None:
+        """Shows channels that nothing was posted to yet."""
+        for place in places:
+            await self.room.open_channel(place)
+
+    async def recall(
+        self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[Heard | Window | Unreadable]:
         for one in known:
             entry = self.room.entry(one.ref.id)
             if entry is None or entry.channel != one.channel:
@@ -110,7 +122,9 @@ class RoomChat:
                 anchor=one.ref.id,
                 since=one.since,
                 comments=frozenset(each.id for each in replies if not each.deleted),
-                reactions=frozenset((who, emoji) for emoji, people in entry.reactions.items() for who in people),
+                reactions=frozenset(
+                    (who, emoji, "normal") for emoji, people in entry.reactions.items() for who in people
+                ),
             )
 
     # --- what people do ---

@@ -97,11 +97,6 @@ class WebChat(RoomChat):
     def link(self, place: Place, anchor: str) -> str | None:
         return f"{self.address}/#/{quote(place.channel, safe='')}/{anchor}"
 
-    async def furnish(self, places: Iterable[Place]) -> None:
-        """Shows channels that nothing was posted to yet."""
-        for place in places:
-            await self.room.open_channel(place)
-
     async def run(self, desk: Desk, ears: Ears) -> None:
         app = web.Application(middlewares=[self._guard.check], client_max_size=BODY_LIMIT)
         app.on_response_prepare.append(add_headers)
@@ -120,6 +115,7 @@ class WebChat(RoomChat):
                 raise ConfigError(f"{problem}: set RONDAN_WEB to another address, or to `off`.") from error
             self._port = runner.addresses[0][1]
             self._guard.bind(self._host, self._port, secret)
+            ears.missed(self.name)
             if self._ready is not None:
                 self._ready(self.address)
             await asyncio.Event().wait()
