@@ -1,0 +1,184 @@
+"""How an answer gets to who asked: at once, or promised and delivered afterwards, a long one page by page.
+
+Discord waits three seconds for a first answer and takes one only; for what comes later there are fifteen minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from bot.platforms.discord import encode
+from bot.platforms.discord.pacer import Priority
+from bot.platforms.discord.posts import ODD_FORM, Posts
+from bot.platforms.discord.requests import code_of
+from core.chat import Caller
+from core.document import Paragraph, spans
+from core.errors import ChatError, Gone, Poison, Unknown
+from core.message import Action, Form, Message, Reply
+from core.speech import say
+
+log = structlog.get_logger()
+
+COMMAND, COMPONENT, COMPLETE, MODAL = 2, 3, 4, 5  # kinds of interactions
+SAY, DEFER, UPDATE, CHOICES, FORM = 4, 5, 7, 8, 9  # kinds of first answers
+PRIVATE = 1 << 6
+KEPT = 500  # long answers whose further pages are kept
+ANSWERED = 40060  # Discord's code for what was answered already
+MORE = "more:"  # begins the ids of the buttons that turn pages
+
+
+@dataclass(slots=True)
+class Asked:
+    """One interaction, and how far its answer is. `since` in seconds of the event loop.
+
+    `private`: what was, or will be, promised. `withdrawn`: the promise was taken back.
+    """
+
+    data: Mapping[str, Any]
+    caller: Caller
+    since: float
+    private: bool = True
+    deferred: bool = False
+    withdrawn: bool = False
+
+    @property
+    def age(self) -> float:
+        """Seconds that Discord has waited."""
+        return asyncio.get_running_loop().time() - self.since
+
+    @property
+    def on_ours(self) -> bool:
+        """Whether a button was pressed in an answer that only this person sees."""
+        return self.data["type"] == COMPONENT and bool(self.data["message"].get("flags", 0) & PRIVATE)
+
+    def line(self, sentence: str, /, *, ok: bool = True, **values: object) -> Reply:
+        """An answer of one sentence, in the language of who asked."""
+        text = say(self.caller.language, sentence, **values)
+        message = Message(title=text, blocks=(Paragraph(spans=spans(text)),), language=self.caller.language)
+        return Reply(message=message, ok=ok)
+
+
+class Answers:
+    """Delivers over `posts`; keeps the further pages of long answers until there are too many, or the process ends."""
+
+    def __init__(self, posts: Posts) -> None:
+        self._posts = posts
+        self._pages: OrderedDict[str, list[Message]] = OrderedDict()
+
+    async def defer(self, asked: Asked) -> None:
+        """Ask for time. What is being done goes on even if that fails."""
+        asked.deferred = True
+        try:
+            await self._first(asked, DEFER, {"flags": PRIVATE} if asked.private else {})
+        except ChatError as error:
+            log.warning("discord.not-deferred", kind=asked.data["type"], error=str(error))
+
+    async def offer(self, asked: Asked, choices: list[dict[str, str]]) -> None:
+        """Completions of what is being typed."""
+        await self._first(asked, CHOICES, {"choices": choices})
+
+    async def give(self, asked: Asked, answer: Reply | Form) -> None:
+        """Show an answer. Errors are those of the port; `Poison` is a fault of ours, with the others nobody waits."""
+        if isinstance(answer, Form):
+            if not asked.deferred:
+                await self._first(asked, FORM, encode.modal(answer))
+                return
+            answer = asked.line("slow")  # Discord opens a form only at once
+        message = answer.message if encode.fits(answer.message) else self._first_page(asked, answer.message)
+        log.debug("discord.answered", kind=asked.data["type"], paged=message is not answer.message)
+        if not self._posts.plain:
+            try:
+                await self._show(asked, answer, encode.posted(message))
+                return
+            except Poison as error:  # as with posts: perhaps this server does not know Components V2
+                if code_of(error) not in ODD_FORM:
+                    raise
+                log.warning("discord.answer-refused", error=str(error), trying="an embed")
+        await self._show(asked, answer, encode.embedded(message))
+
+    async def _show(self, asked: Asked, answer: Reply, body: dict[str, Any]) -> None:
+        shown = {**body, "flags": body.get("flags", 0) | PRIVATE} if answer.private else body
+        if not asked.deferred:
+            in_place = answer.replace and asked.on_ours
+            await self._first(asked, UPDATE if in_place else SAY, body if in_place else shown)
+        elif answer.private == asked.private and not asked.withdrawn:
+            await self._then(asked, "PATCH", "/messages/@original", body)
+        else:  # it was promised to one and is for all, or the other way round: what was promised can't be changed
+            if not asked.withdrawn:
+                with contextlib.suppress(Gone):  # they may have closed it
+                    await self._then(asked, "DELETE", "/messages/@original", None)
+                asked.withdrawn = True
+            await self._then(asked, "POST", "", shown)
+
+    # --- long answers ---
+
+    def _first_page(self, asked: Asked, message: Message) -> Message:
+        """The first page of a long answer, the others being kept for the button under it."""
+        token = secrets.token_urlsafe(9)
+        turns = (_turn(asked, "page.back", token, 998), _turn(asked, "page.next", token, 998, 999))
+        pages = encode.paged(replace(message, actions=(*turns, *message.actions)))  # so that there is room for them
+        *before, last = pages
+        self._pages[token] = [*before, replace(last, actions=message.actions)]
+        if len(self._pages) > KEPT:
+            self._pages.popitem(last=False)
+        return self._page(asked, token, 0)
+
+    def more(self, asked: Asked, custom_id: str) -> Reply:
+        """Another page of a long answer: in place of the one before, or as a copy for who pressed."""
+        token, _, number = custom_id.removeprefix(MORE).partition(":")
+        if not number.isdecimal() or int(number) >= len(self._pages.get(token, ())):
+            return asked.line("page.gone", ok=False)
+        self._pages.move_to_end(token)
+        return Reply(message=self._page(asked, token, int(number)), replace=True)
+
+    def _page(self, asked: Asked, token: str, number: int) -> Message:
+        pages = self._pages[token]
+        turns = [_turn(asked, "page.back", token, number - 1)] if number > 0 else []
+        if number + 1 < len(pages):
+            turns.append(_turn(asked, "page.next", token, number + 1, len(pages)))
+        return replace(pages[number], actions=(*turns, *pages[number].actions))
+
+    # --- requests ---
+
+    async def _first(self, asked: Asked, kind: int, body: dict[str, Any]) -> None:
+        """The first answer. If it is not sure that it arrived it is given again: Discord takes only one."""
+        for last in (False, True):
+            try:
+                await self._posts.ask(
+                    "POST", "/interactions/{webhook_id}/{webhook_token}/callback", {"type": kind, "data": body},
+                    priority=Priority.READ, repeats=0, webhook_id=str(asked.data["id"]),
+                    webhook_token=asked.data["token"],
+                )  # fmt: skip
+                return
+            except ChatError as error:
+                if code_of(error) == ANSWERED:
+                    return
+                if last or not isinstance(error, Unknown):
+                    raise
+
+    async def _then(self, asked: Asked, method: str, path: str, body: dict[str, Any] | None) -> None:
+        """What comes after the first answer. A new message is not sent twice; the rest may be repeated."""
+        for last in (method == "POST", True):
+            try:
+                await self._posts.ask(
+                    method, "/webhooks/{webhook_id}/{webhook_token}" + path, body, priority=Priority.READ,
+                    repeats=0 if method == "POST" else 1, webhook_id=str(asked.data["application_id"]),
+                    webhook_token=asked.data["token"],
+                )  # fmt: skip
+                return
+            except Unknown:
+                if last:
+                    raise
+
+
+def _turn(asked: Asked, sentence: str, token: str, to: int, of: int = 0) -> Action:
+    label = say(asked.caller.language, sentence, n=to + 1, of=of)
+    return Action(id=f"{MORE}{token}:{to}", label=label, style="primary" if of else "plain")

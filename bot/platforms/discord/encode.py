@@ -1,0 +1,361 @@
+"""From what the core shows to what Discord takes: Components V2, embeds where those are not to be had, modals.
+
+Pure: dicts in, dicts out. Every payload forbids mentions except the one that it is asked to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bot.platforms.discord.markdown import ZWSP, address, block, escape
+from core.document import Code, Heading, List, Paragraph, plain, spans, words_of
+from core.errors import Poison
+from core.message import Action, Divider, Field, Form, Message, MessageBlock, Small
+from core.splitting import cut_spans, split_blocks
+from core.text import cut, length, shorten
+
+__all__ = ["carries", "embedded", "escape", "fits", "modal", "paged", "posted"]
+
+V2 = 1 << 15
+UNITS = 4000
+"""Most UTF-16 units of all text of a message; Discord counts code points, which are never more."""
+BYTES = 9000
+"""Most UTF-8 bytes of all strings of a message: above about 10,170 Discord answers 500, and Japanese takes 3 a sign."""
+COMPONENTS = 40
+
+_SPARE = 40  # units and bytes kept free for the mention of a role
+_RULE = "―――"  # a divider where there is no component for it
+_ROW, _BUTTON, _SELECT, _INPUT, _TEXT, _SEPARATOR, _CONTAINER, _LABEL = 1, 2, 3, 4, 10, 14, 17, 18
+_STYLES = {"primary": 1, "plain": 2, "danger": 4}
+
+
+# --- messages ---
+
+
+def posted(message: Message, key: str | None = None, *, mention: str | None = None) -> dict[str, Any]:
+    """The body that creates or edits a message, in Components V2.
+
+    `key` (24 hex digits) rides as ids of the container and its first text; give it on edits too, or it is lost.
+    `mention` is the id of a role to ping. Raises `Poison` for a message that does not fit.
+    """
+    inner = _inner(message)
+    _refuse_if_too_big(_weigh(inner), message)
+    container: dict[str, Any] = {"type": _CONTAINER, "components": inner}
+    if key is not None:
+        container["id"], first = _ids(key)
+        next(one for one in inner if one["type"] == _TEXT)["id"] = first
+    return {
+        "flags": V2,
+        "components": [*([_text(f"<@&{_role(mention)}>")] if mention else []), container],
+        "allowed_mentions": _mentions(mention),
+    }
+
+
+def embedded(message: Message, key: str | None = None, *, mention: str | None = None) -> dict[str, Any]:
+    """The same as an embed, for servers without Components V2. `key` rides at the end of the embed's address.
+
+    A heading with a link at the top becomes the embed's title. Raises `Poison` as `posted` does.
+    """
+    _refuse_if_too_big(_weigh(_inner(message)), message)
+    title, at, blocks = _title_of(message.blocks)
+    embed = {"title": title} if title else {}
+    if key is not None:
+        embed["url"] = f"{(at or 'https://rondan.invalid/').partition('#')[0]}#rondan-{key}"
+    elif at:
+        embed["url"] = at
+    text = "\n\n".join(_RULE if run is None else run for run in _runs(blocks))
+    if text or not embed.get("title"):
+        embed["description"] = text or _nothing(message)
+    return {
+        "content": f"<@&{_role(mention)}>" if mention else "",
+        "embeds": [embed],
+        "components": _rows(message.actions)[:5],
+        "allowed_mentions": _mentions(mention),
+    }
+
+
+def _title_of(blocks: tuple[MessageBlock, ...]) -> tuple[str, str | None, tuple[MessageBlock, ...]]:
+    """(title, its address, the other blocks): only a linked heading is one, since a key makes every title a link."""
+    match blocks:
+        case (Heading() as head, *rest):
+            at = address(next((span.link for span in head.spans), None))
+            title = escape(" ".join(words_of(head.spans).split()))
+            if at and title and length(title) <= 256:
+                return title, at, tuple(rest)
+    return "", None, blocks
+
+
+def fits(message: Message) -> bool:
+    """Whether `posted` and `embedded` take the message."""
+    return _small_enough(*_weigh(_inner(message)))
+
+
+def _inner(message: Message) -> list[dict[str, Any]]:
+    """What stands in the container: texts, dividers, rows of buttons. At least one text."""
+    runs = _runs(message.blocks)
+    if not any(runs):
+        runs.insert(0, _nothing(message))
+    inner = [{"type": _SEPARATOR, "divider": True, "spacing": 1} if run is None else _text(run) for run in runs]
+    return [*inner, *_rows(message.actions)]
+
+
+def _nothing(message: Message) -> str:
+    """What stands for a message without any text; Discord takes no empty one."""
+    return escape(shorten(message.title, 500)).strip() or "…"
+
+
+def _text(content: str) -> dict[str, Any]:
+    return {"type": _TEXT, "content": content}
+
+
+def _runs(blocks: Sequence[MessageBlock]) -> list[str | None]:
+    """The text between dividers, a divider being None."""
+    runs: list[str | None] = []
+    before: MessageBlock | None = None
+    for one in blocks:
+        if isinstance(one, Divider):
+            runs.append(None)
+            before = one
+        elif shown := block(one):
+            if runs and runs[-1] is not None:
+                runs[-1] += _gap(before, one) + shown
+            else:
+                runs.append(shown)
+            before = one
+    return [run if run is None else run.strip() for run in runs if run is None or run.strip(f"{ZWSP} \t\u3000\n")]
+
+
+def _gap(before: MessageBlock | None, after: MessageBlock) -> str:
+    """What stands between two blocks; headings bring their own distance, small print belongs to what is above."""
+    close = isinstance(before, Heading) or isinstance(after, Small)
+    return "\n" if close or (isinstance(before, List) and isinstance(after, List)) else "\n\n"
+
+
+def _rows(actions: Sequence[Action]) -> list[dict[str, Any]]:
+    """Buttons in rows of five. A link that Discord would refuse, and a second button of one id, are left out."""
+    buttons: dict[str, dict[str, Any]] = {}
+    for action in actions:
+        label = shorten(action.label, 80) or "…"
+        if action.url is not None:
+            at = address(action.url)
+            if at is not None and length(at) <= 512:
+                buttons.setdefault(at, {"type": _BUTTON, "style": 5, "label": label, "url": at})
+        else:
+            custom_id = _checked_id(action.id)
+            buttons.setdefault(
+                custom_id,
+                {"type": _BUTTON, "style": _STYLES[action.style], "label": label, "custom_id": custom_id},
+            )
+    all_ = list(buttons.values())
+    return [{"type": _ROW, "components": all_[at : at + 5]} for at in range(0, len(all_), 5)]
+
+
+def _checked_id(custom_id: str) -> str:
+    if not 1 <= len(custom_id) <= 100:
+        raise ValueError(f"custom_id {custom_id!r} has {len(custom_id)} characters, Discord takes 1 to 100")
+    return custom_id
+
+
+def _role(mention: str) -> str:
+    if not mention.isdecimal():
+        raise ValueError(f"{mention!r} is not the id of a role")
+    return mention
+
+
+def _mentions(mention: str | None) -> dict[str, Any]:
+    return {"parse": [], "replied_user": False, **({"roles": [mention]} if mention else {})}
+
+
+# --- sizes ---
+
+
+def _weigh(inner: list[dict[str, Any]]) -> tuple[int, int, int]:
+    """(components, UTF-16 units of text, UTF-8 bytes of all strings), a mention and the embed form allowed for."""
+    components, units, size = 2, _SPARE, _SPARE  # the container and the mention
+    for one in inner:
+        components += 1 + len(one.get("components", ()))
+        units += length(one.get("content", "")) + (8 if one["type"] == _SEPARATOR else 0)
+        size += 12  # each text costs about that on top; a divider becomes text in an embed
+        for string in (one, *one.get("components", ())):
+            size += sum(len(value.encode()) for value in string.values() if isinstance(value, str))
+    return components, units, size
+
+
+def _small_enough(components: int, units: int, size: int) -> bool:
+    return components <= COMPONENTS and units <= UNITS and size <= BYTES
+
+
+def _refuse_if_too_big(weight: tuple[int, int, int], message: Message) -> None:
+    if not _small_enough(*weight):
+        components, units, size = weight
+        raise Poison(
+            f"“{shorten(message.title, 60)}” is too long for Discord: {units:,} of {UNITS:,} characters, "
+            f"{size:,} of {BYTES:,} bytes, {components} of {COMPONENTS} components. Split it with `paged`."
+        )
+
+
+def paged(message: Message) -> list[Message]:
+    """The message as one or more that each fit, buttons on the last; no character that a reader sees is broken.
+
+    The first has room for the buttons too. Raises `Poison` if these alone are too many.
+    """
+    if fits(message):
+        return [message]
+    spare = _weigh(_inner(replace(message, title="", blocks=())))
+    _refuse_if_too_big(spare, message)
+    pages: list[list[MessageBlock]] = [[]]
+    weight = spare
+    for one in _smaller_blocks(message.blocks, message.actions):
+        if pages[-1] and not _small_enough(*_plus(weight, one)):
+            weight = spare
+            match pages[-1]:  # a heading goes with what it heads
+                case [_, *_, Heading() as head] if _small_enough(*_plus(_plus(spare, head), one)):
+                    pages[-1].pop()
+                    pages.append([head])
+                    weight = _plus(spare, head)
+                case _:
+                    pages.append([])
+        pages[-1].append(one)
+        weight = _plus(weight, one)
+    kept = [trimmed for page in pages if any(_runs(trimmed := _trimmed(page)))] or [()]
+    return [
+        *(replace(message, blocks=page, actions=()) for page in kept[:-1]),
+        replace(message, blocks=kept[-1]),
+    ]
+
+
+def _plus(weight: tuple[int, int, int], one: MessageBlock) -> tuple[int, int, int]:
+    """A weight with what a block adds to it at most."""
+    components, units, size = weight
+    if isinstance(one, Divider):
+        return components + 2, units + 10, size + 26  # with the text behind it
+    text = block(one)
+    return components, units + length(text) + 2, size + len(text.encode()) + 2
+
+
+def _trimmed(page: list[MessageBlock]) -> tuple[MessageBlock, ...]:
+    """A page without dividers at its ends."""
+    while page and isinstance(page[0], Divider):
+        page = page[1:]
+    while page and isinstance(page[-1], Divider):
+        page = page[:-1]
+    return tuple(page)
+
+
+def _smaller_blocks(blocks: Sequence[MessageBlock], actions: tuple[Action, ...]) -> Iterator[MessageBlock]:
+    """The same blocks, those too big to be a message with these buttons cut until they are not."""
+
+    def alone(one: MessageBlock) -> bool:
+        return fits(Message(title="", blocks=(one,), actions=actions))
+
+    for one in blocks:
+        parts = [one]
+        for limit in (3900, 2800, 2000, 1400, 700, 350, 175, 90, 50):
+            if all(alone(part) for part in parts):
+                break
+            parts = list(_cut_block(one, limit))
+        for part in parts:
+            yield from [part] if alone(part) else _as_bare_text(part)
+
+
+def _as_bare_text(one: MessageBlock) -> Iterator[MessageBlock]:
+    """What no cut makes fit (a letter with a thousand accents, an address on every letter): its words, cut anywhere."""
+    words = words_of(one.spans) if isinstance(one, Small) else "" if isinstance(one, Divider) else plain(one)
+    for text in cut(words, 400):
+        yield from (Paragraph(spans=spans(text[at : at + 400])) for at in range(0, len(text), 400))
+
+
+def _cut_block(one: MessageBlock, limit: int) -> Iterator[MessageBlock]:
+    """A block in parts of at most `limit` UTF-16 units of words each."""
+    match one:
+        case Small():
+            yield from (Small(spans=run) for run in cut_spans(one.spans, limit))
+        case Divider():
+            yield one
+        case Code():
+            yield from (Code(text=text, language=one.language) for text in cut(one.text, limit))
+        case _:
+            yield from (part for group in split_blocks([one], limit) for part in group)
+
+
+# --- forms ---
+
+
+def modal(form: Form) -> dict[str, Any]:
+    """A form as the `data` of an interaction response of type 9. ValueError for ids that Discord refuses."""
+    if not 1 <= len(form.fields) <= 5:
+        raise ValueError(f"form {form.id!r} has {len(form.fields)} fields, Discord takes 1 to 5")
+    return {
+        "custom_id": _checked_id(form.id),
+        "title": shorten(form.title, 45) or "…",
+        "components": [_labelled(field) for field in form.fields],
+    }
+
+
+def _labelled(field: Field) -> dict[str, Any]:
+    label: dict[str, Any] = {"type": _LABEL, "label": shorten(field.label, 45) or "…"}
+    if length(field.label) > 45:
+        label["description"] = shorten(field.label, 100)
+    label["component"] = _select(field) if field.kind == "choice" else _input(field)
+    return label
+
+
+def _input(field: Field) -> dict[str, Any]:
+    most = min(max(field.limit, 1), 4000)
+    value = cut(field.value, most)[0] if field.value else ""
+    return {
+        "type": _INPUT,
+        "custom_id": _checked_id(field.key),
+        "style": 2 if field.kind == "text" else 1,
+        "required": field.required,
+        "max_length": most,
+        **({"value": value} if value else {}),
+    }
+
+
+def _select(field: Field) -> dict[str, Any]:
+    if not 1 <= len(field.choices) <= 25 or any(not 1 <= len(value) <= 100 for value, _ in field.choices):
+        raise ValueError(f"field {field.key!r} offers what Discord refuses: 1 to 25 choices of 1 to 100 characters")
+    options = [
+        {"value": value, "label": shorten(label, 100) or value, **({"default": True} if value == field.value else {})}
+        for value, label in field.choices
+    ]
+    return {
+        "type": _SELECT,
+        "custom_id": _checked_id(field.key),
+        "options": options,
+        "required": field.required,
+        "min_values": 1 if field.required else 0,
+        "max_values": 1,
+    }
+
+
+# --- the key that rides in a message ---
+
+
+def _ids(key: str) -> tuple[int, int]:
+    """The ids of the container and of its first text: 28 bits of the key each, never 0 and never the same."""
+    container, text = int(key[0:7], 16) + 1, int(key[7:14], 16) + 1
+    return container, text + (text == container)
+
+
+def carries(raw_message: dict[str, Any], key: str) -> bool:
+    """Whether a message object, as REST gives it, was made with this key."""
+    if any(str(embed.get("url") or "").endswith(f"#rondan-{key}") for embed in raw_message.get("embeds") or ()):
+        return True
+    return _ids(key) in _id_pairs(raw_message)
+
+
+def _id_pairs(raw_message: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """(container, its first text) ids of every container, however deep."""
+    waiting = list(raw_message.get("components") or ())
+    while waiting:
+        one = waiting.pop(0)
+        inner = one.get("components") or ()
+        if one.get("type") == _CONTAINER:
+            first = next((each for each in inner if each.get("type") == _TEXT), None)
+            if first is not None and "id" in one and "id" in first:
+                yield one["id"], first["id"]
+        waiting += inner

@@ -1,0 +1,100 @@
+"""One REST request to Discord: in its turn, with what comes back as one of the port's errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+import discord
+from discord.http import Route
+
+from bot.platforms.discord.client import RETRIES, Connection, calling
+from bot.platforms.discord.pacer import Priority
+from bot.platforms.discord.refusals import refused
+from core.chat import Place
+from core.errors import Busy, ChatError, Gone, Poison, Unknown
+from core.times import Clock
+
+PATIENCE = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
+"""Of the socket alone: aiohttp's limit for the whole begins before the wait for a turn, and a long wait loses it."""
+FAILURES = (
+    discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError,
+    ValueError, KeyError, TypeError,  # an answer that is not what discord.py takes it for
+)  # fmt: skip
+SOONEST, LATEST = timedelta(seconds=1), timedelta(seconds=60)  # until what needs a connection is tried again
+
+
+class Requests:
+    """Asks over the live connection, which `connection` gives; None while there is none."""
+
+    def __init__(self, connection: Callable[[], Connection | None], clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._away_since: datetime | None = None
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | list[Any] | None = None,
+        *,
+        priority: Priority,
+        place: Place | None = None,
+        repeats: int = RETRIES,
+        params: dict[str, Any] | None = None,
+        **ids: int | str,
+    ) -> Any:
+        """The answer's JSON. Errors are those of the port; their cause is what discord.py raised, if it did."""
+        connection = self._connection()
+        if connection is None:
+            raise self._away()
+        self._away_since = None
+        more: dict[str, Any] = {"timeout": PATIENCE}
+        if body is not None:
+            more["json"] = body
+        if params:
+            more["params"] = params
+        route = Route(method, path, metadata=None, **ids)
+        with calling(priority, repeats) as call:
+            try:
+                return await connection.http.request(route, **more)
+            except ChatError:
+                raise
+            except FAILURES as error:
+                found = refused(error, place, self._clock())
+                # A refusal says nothing of an earlier attempt to which the server had no clear answer. (Except that
+                # what it made was deleted meanwhile.)
+                if call.unsure and method == "POST" and not (isinstance(found, Gone) and found.what == "message"):
+                    found = Unknown(f"an earlier attempt may have been carried out; the last: {found}")
+                raise found from error
+
+    def _away(self) -> Busy:
+        """The longer there was no connection, the longer until the next try: all places come here at once."""
+        now = self._clock()
+        self._away_since = self._away_since or now
+        pause = min(max(now - self._away_since, SOONEST), LATEST)
+        return Busy("Rondan is not connected to Discord", until=now + pause)
+
+    async def pages(
+        self, container: int, after: int, *, priority: Priority, most: int, place: Place | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Messages of a channel or thread after an id, oldest first. `Poison` when there are over `most` pages."""
+        for _ in range(most):
+            batch = await self.ask(
+                "GET", "/channels/{channel_id}/messages", priority=priority, place=place,
+                params={"after": after, "limit": 100}, channel_id=container,
+            )  # fmt: skip
+            for message in sorted(batch, key=lambda one: int(one["id"])):
+                yield message
+            if len(batch) < 100:
+                return
+            after = max(int(one["id"]) for one in batch)
+        raise Poison(f"over {most * 100} messages since then")
+
+
+def code_of(error: BaseException) -> int:
+    """Discord's own code for why it refused; 0 if it gave none."""
+    cause = error.__cause__
+    return cause.code if isinstance(cause, discord.HTTPException) else 0
