@@ -1,0 +1,128 @@
+"""Calls of Slack's Web API: paced by channel and by method, repeated only where a repetition does no harm."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.platforms.slack.refusals import refused
+from core.chat import Place
+from core.errors import Busy, ChatError, Unknown
+from core.times import Clock
+
+POST_EVERY = 1.1  # seconds between two messages in one channel
+TIMEOUT = 30.0  # seconds of one call
+PATIENCE = 65.0  # seconds of Retry-After that a call waits out by itself; more is the caller's to plan
+READING = {
+    "chat.getPermalink", "conversations.history", "conversations.info", "conversations.list", "conversations.members",
+    "conversations.replies", "reactions.get", "team.info", "usergroups.list", "usergroups.users.list", "users.info",
+}  # fmt: skip
+"""Methods that do not read a JSON body: to them its arguments are missing."""
+TRIES = 3  # of a call that changes nothing, or the same thing again
+
+
+class Api:
+    """A workspace's Web API with one token. Use as a context manager."""
+
+    def __init__(self, token: str, base: str, clock: Clock) -> None:
+        self._token = token
+        self._base = base
+        self._clock = clock
+        self._held: dict[str, float] = {}  # method -> loop time until which Slack wants silence
+        self._next: defaultdict[str, float] = defaultdict(float)  # channel -> loop time of its next post
+        self._gates: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Api:
+        # A client without a session opens a connection a call; one with a session leaves the timeout to it.
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), trust_env=False)
+        self.client = AsyncWebClient(
+            token=self._token, base_url=self._base, session=self._session, retry_handlers=[], trust_env_in_session=False
+        )
+        self.client.proxy = None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def call(self, method: str, body: Mapping[str, Any], *, place: Place | None = None) -> dict[str, Any]:
+        """A call that may be repeated: it reads, or does the same however often it is done."""
+        for last in (False,) * (TRIES - 1) + (True,):
+            try:
+                return await self.once(method, body, place=place)
+            except Unknown:
+                if last:
+                    raise
+                await asyncio.sleep(1)
+        raise AssertionError("unreachable")
+
+    async def once(self, method: str, body: Mapping[str, Any], *, place: Place | None = None) -> dict[str, Any]:
+        """A call whose repetition would do harm. Only "too many calls" is waited out: then surely nothing was done."""
+        while True:
+            await self._quiet(method)
+            try:
+                given = {name: value for name, value in body.items() if value is not None}
+                form = "params" if method in READING else "json"
+                answer = await self.client.api_call(method, **{form: given})  # type: ignore[arg-type]
+            except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+                known = refused(error, method, place, self._clock())
+                if not isinstance(known, Busy) or not self._hold(method, error):
+                    raise known from error
+                continue
+            return dict(answer.data) if isinstance(answer.data, dict) else {}
+
+    async def _quiet(self, method: str) -> None:
+        left = self._held.get(method, 0) - asyncio.get_running_loop().time()
+        if left > 0:
+            await asyncio.sleep(left)
+
+    def _hold(self, method: str, error: BaseException) -> bool:
+        """Keep quiet for as long as Slack says; False if that is too long to wait here."""
+        response = getattr(error, "response", None)
+        if getattr(response, "status_code", 0) != 429:
+            return False
+        headers = {key.lower(): value for key, value in dict(getattr(response, "headers", None) or {}).items()}
+        wait = float(headers.get("retry-after") or 30)
+        self._held[method] = max(self._held.get(method, 0), asyncio.get_running_loop().time() + wait)
+        return wait <= PATIENCE
+
+    async def post(self, body: Mapping[str, Any], *, place: Place) -> dict[str, Any]:
+        """`chat.postMessage`, at a channel's own pace and in the order of the calls."""
+        loop = asyncio.get_running_loop()
+        async with self._gates[place.channel]:
+            await asyncio.sleep(max(0.0, self._next[place.channel] - loop.time()))
+            try:
+                return await self.once("chat.postMessage", body, place=place)
+            finally:
+                self._next[place.channel] = loop.time() + POST_EVERY
+
+    async def pages(
+        self, method: str, body: Mapping[str, Any], key: str, *, most: int = 50
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Everything of a call that answers page by page. ChatError when it does not end after `most` pages."""
+        cursor: str | None = None
+        for _ in range(most):
+            answer = await self.call(method, {**body, "cursor": cursor})
+            for one in answer.get(key) or ():
+                yield one
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
+        raise ChatError(f"{method} does not come to an end")
+
+    async def answer(self, url: str, body: Mapping[str, Any]) -> None:
+        """Post to the address that came with an interaction; it works for 30 minutes and five times."""
+        assert self._session is not None
+        try:
+            async with self._session.post(url, json=body) as response:
+                if response.status >= 400:
+                    raise Unknown(f"an answer was refused: {response.status} {(await response.text())[:200]}")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unknown(f"an answer could not be given: {error!r}") from error
