@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-BENCHES = ("events", "feeds", "digest", "start")
+BENCHES = ("events", "feeds", "digest", "start", "discord")
 
 
 def main() -> None:

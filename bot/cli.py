@@ -31,6 +31,10 @@ app = typer.Typer(
 place_app = typer.Typer(help="Channels that the publication speaks in.", no_args_is_help=True)
 feed_app = typer.Typer(help="Feeds that bring pieces in.", no_args_is_help=True)
 opml_app = typer.Typer(help="Feeds from and to other readers.", no_args_is_help=True)
+discord_app = typer.Typer(help="Setting Rondan up on Discord.", no_args_is_help=True)
+app.add_typer(discord_app, name="discord")
+slack_app = typer.Typer(help="Setting Rondan up on Slack.", no_args_is_help=True)
+app.add_typer(slack_app, name="slack")
 app.add_typer(place_app, name="place")
 app.add_typer(feed_app, name="feed")
 app.add_typer(opml_app, name="opml")
@@ -280,9 +284,37 @@ def export(jsonl: Annotated[Path, typer.Option("--jsonl", help="The file to writ
     _show(result, as_json, f"{jsonl}: " + (", ".join(f"{n} {kind}s" for kind, n in result.items()) or "empty"))
 
 
+@discord_app.command("invite")
+def discord_invite(as_json: Json = False) -> None:
+    """Print the address at which an administrator adds the bot to a server, with the permissions that it needs."""
+    from core.errors import ConfigError
+
+    settings = _settings()
+    if settings.discord_token is None:
+        raise ConfigError("set RONDAN_DISCORD_TOKEN first: docs/discord.md says where the token comes from")
+    from bot.platforms.discord.invite import invite
+    from bot.platforms.discord.permissions import NEEDED
+
+    address = asyncio.run(invite(settings.discord_token.get_secret_value(), settings.discord_api))
+    _show({"invite": address, "permissions": list(NEEDED.values())}, as_json, "\n".join([address, *NEEDED.values()]))
+
+
+@slack_app.command("manifest")
+def slack_manifest(
+    url: Annotated[str | None, typer.Option(help="Where Slack sends events by HTTP; without it, Socket Mode.")] = None,
+) -> None:
+    """Print the manifest from which Slack makes the app: its scopes, events, commands and menus."""
+    from bot.platforms.slack.slash import as_text, manifest
+    from commands.desk import specs
+
+    print(as_text(manifest(specs(), url=url, aliases=_settings().aliases)), end="")
+
+
 # --- places ---
 
-Layout = Annotated[str | None, typer.Option(help="card: one message; thread: the sections under it.")]
+Layout = Annotated[
+    str | None, typer.Option(help="card: one message; thread: the sections under it; discord also forum, follow.")
+]
 Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only pieces on this topic (again for more).")]
 Filter = Annotated[str | None, typer.Option(help="topic: author: source: language: word: with AND, OR, NOT, ( ).")]
 Lang = Annotated[str | None, typer.Option(help="Language of posts there: en or ja.")]
@@ -291,6 +323,8 @@ Quiet = Annotated[str | None, typer.Option(help="Hours without posts, such as 22
 Cap = Annotated[int | None, typer.Option(help="Most pieces a day; the rest come in one message.")]
 Audience = Annotated[str | None, typer.Option(help="Who sees comments made there: place, community, publication.")]
 Name = Annotated[str | None, typer.Option(help="What to call it.")]
+Mention = Annotated[str | None, typer.Option(help="Id of a role to mention at new pieces (discord).")]
+Community = Annotated[str | None, typer.Option(help="Id of the server that the channel is of (discord).")]
 
 
 @place_app.command("add")
@@ -307,12 +341,14 @@ def place_add(
     cap: Cap = None,
     audience: Audience = None,
     name: Name = None,
+    mention: Mention = None,
+    community: Community = None,
     as_json: Json = False,
 ) -> None:
     """Make a channel a place of the publication."""
     result = _call(
         "place add", address=address, layout=layout, topics=topic, filter=filter_, lang=lang, zone=zone, quiet=quiet,
-        cap=cap, audience=audience, name=name,
+        cap=cap, audience=audience, name=name, mention=mention, community=community,
     )  # fmt: skip
     _show(result, as_json, "\n".join(_place_lines([result])))
 
@@ -329,6 +365,8 @@ def place_set(
     cap: Cap = None,
     audience: Audience = None,
     name: Name = None,
+    mention: Mention = None,
+    community: Community = None,
     pause: Annotated[str | None, typer.Option(help="Stop posting there, with a reason.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Post there again.")] = False,
     as_json: Json = False,
@@ -336,9 +374,20 @@ def place_set(
     """Change a place; only what is given."""
     result = _call(
         "place set", address=address, layout=layout, topics=topic, filter=filter_, lang=lang, zone=zone, quiet=quiet,
-        cap=cap, audience=audience, name=name, paused="" if resume else pause,
+        cap=cap, audience=audience, name=name, mention=mention, community=community, paused="" if resume else pause,
     )  # fmt: skip
     _show(result, as_json, "\n".join(_place_lines([result])))
+
+
+@place_app.command("remove")
+def place_remove(
+    address: Annotated[str, typer.Argument(metavar="PLATFORM:CHANNEL")],
+    as_json: Json = False,
+) -> None:
+    """Post nothing new to a place; what was posted there stays."""
+    result = _call("place remove", address=address)
+    left = "it never showed anything and is forgotten" if result["forgotten"] else "what was posted there stays"
+    _show(result, as_json, f"{result['place']}: removed; {left}")
 
 
 @place_app.command("list")
@@ -353,7 +402,12 @@ def _place_lines(result: list[dict[str, Any]]) -> list[str]:
     for one in result:
         states = ", ".join(f"{n} {state}" for state, n in one.get("postings", {}).items())
         details = [one["layout"], one["language"], one["zone"], one["filter"] and f"filter {one['filter']}"]
-        details += [one["quiet"] and f"quiet {one['quiet']}", one["cap"] is not None and f"cap {one['cap']}", states]
+        details += [
+            one["quiet"] and f"quiet {one['quiet']}",
+            one["cap"] is not None and f"cap {one['cap']}",
+            one["mention"] and f"mentions role {one['mention']}",
+            states,
+        ]
         details += [one["paused"] and f"PAUSED: {one['paused']}"]
         lines.append(f"{one['place']}: " + ", ".join(str(detail) for detail in details if detail))
     return lines
@@ -373,6 +427,18 @@ def feed_add(
     """Add a feed and take a first look: what is there now counts as seen and is not posted."""
     result = _call("feed add", address=address, places=place, review=review, text=text)
     _show(result, as_json, result["text"])
+
+
+@feed_app.command("test")
+def feed_test(
+    address: Annotated[str, typer.Argument(help="Address of the feed, or of a page that names one.")],
+    as_json: Json = False,
+) -> None:
+    """Read a feed once and show what it would bring; nothing is kept."""
+    result = _call("feed test", address=address)
+    head = f"{result['feed']}: {result['title']}: {len(result['items'])} new or changed, {result['known']} known"
+    items = [f"  {one['published'] or '-'} {one['title']}" for one in result["items"][:10]]
+    _show(result, as_json, "\n".join([head, *items, *result["problems"]]))
 
 
 @feed_app.command("list")

@@ -12,24 +12,34 @@ import structlog
 
 from bot import folders, ingest, owner, timers
 from bot.collect import Collector
+from bot.feeding import Feeds
 from bot.platforms.console import Console
+from bot.platforms.discord import encode as discord_encode
 from bot.platforms.room import Room
+from bot.platforms.slack import encode as slack_encode
 from bot.platforms.web.server import WebChat
 from bot.polling import Poller
 from bot.publish import Publisher
-from bot.settings import Settings
+from bot.settings import Settings, split_address
 from bot.sources.fetch import Fetcher
 from bot.sources.parser_pool import ParserPool
 from commands.desk import Desk
-from commands.registry import Tools
+from commands.tools import Tools
 from core.chat import Chat, Place
 from core.errors import ConfigError
+from core.message import Message
 from core.times import Clock, now
 from storage import places, schema
 from storage.db import SqliteDb
+from storage.memos import Memos
 
 log = structlog.get_logger()
 
+ENCODERS: dict[str, Callable[[Message], Any]] = {
+    "Discord": lambda message: [discord_encode.posted(page) for page in discord_encode.paged(message)],
+    "Slack": lambda message: [slack_encode.posted(page) for page in slack_encode.paged(message)],
+}
+"""What the page shows of a message beside itself: what other platforms would be sent, one payload a message."""
 RESTART_AFTER = 1.0  # seconds before a service that failed is started again; doubled up to a minute
 
 
@@ -71,9 +81,10 @@ class House:
         self.fetcher = await self._stack.enter_async_context(Fetcher(allow_private=settings.feed_allow_private))
         self.pool = await self._stack.enter_async_context(ParserPool())
         self.chats: dict[str, Chat] = {chat.name: chat for chat in self._platforms()}
-        self.collector = Collector(self.db, settings.stances, self.clock)
+        self.collector = Collector(self.db, settings.stances, self.clock, days=settings.recall_days)
         self.publisher = Publisher(self.db, self.chats, settings.stances, self.clock)
         self.poller = Poller(self.db, self.fetcher, self.pool, self.clock, self.publisher.wake)
+        self.feeds = Feeds(self.db, self.fetcher, self.pool, self.poller, self.clock)
         self.tools = Tools(
             db=self.db,
             ears=self.collector,
@@ -84,6 +95,8 @@ class House:
             wake=self.publisher.wake,
             place=ingest.place,
             let_out=ingest.let_out,
+            furnish=self.furnish,
+            feeds=self.feeds,
         )
         self.desk = Desk(self.tools)
 
@@ -95,9 +108,50 @@ class House:
         if settings.web_address is not None:
             host, port = settings.web_address
             token = settings.web_token.get_secret_value() if settings.web_token else None
-            self.web = WebChat(self._room("web"), host, port, token=token, language=settings.lang, ready=self._ready)
+            self.web = WebChat(
+                self._room("web"), host, port, token=token, language=settings.lang, encoders=ENCODERS, ready=self._ready
+            )
             chats.append(self.web)
+        if settings.discord_token is not None:
+            chats.append(self._discord(settings.discord_token.get_secret_value()))
+        if settings.slack_bot_token is not None:
+            chats.append(self._slack(settings.slack_bot_token.get_secret_value()))
         return chats
+
+    def _discord(self, token: str) -> Chat:
+        from bot.platforms.discord.chat import DiscordChat  # a second to import, and not everybody is there
+
+        settings = self.settings
+        return DiscordChat(
+            token,
+            api=settings.discord_api,
+            gateway=settings.discord_gateway or None,
+            allowed=settings.discord_rate,
+            home=settings.discord_home or None,
+            language=settings.lang,
+            zone=settings.zone,
+            memo=Memos(self.db, "discord"),
+            clock=self.clock,
+        )
+
+    def _slack(self, token: str) -> Chat:
+        from bot.platforms.slack.chat import SlackChat
+
+        settings = self.settings
+        app_token, secret = settings.slack_app_token, settings.slack_signing_secret
+        return SlackChat(
+            token,
+            app_token=app_token.get_secret_value() if app_token else None,
+            signing_secret=secret.get_secret_value() if secret else None,
+            listen=split_address(settings.slack_listen),
+            api=settings.slack_api,
+            moderators=settings.slack_moderating,
+            language=settings.lang,
+            zone=settings.zone,
+            page=settings.slack_page,
+            pause=settings.slack_pause,
+            clock=self.clock,
+        )
 
     def _room(self, name: str) -> Room:
         database = self.settings.database
@@ -113,9 +167,10 @@ class House:
         return None if chat is None else chat.link(Place(id=0, platform=platform, channel=channel), anchor)
 
     async def furnish(self) -> None:
-        """Show the playground's channels before anything is posted there."""
-        if "web" in self.chats:
-            await self.web.furnish(one for one in await places.all_places(self.db) if one.platform == "web")
+        """Tell every platform our places on it."""
+        everywhere = await places.all_places(self.db)
+        for chat in self.chats.values():
+            await chat.furnish(place for place in everywhere if place.platform == chat.name)
 
     # --- running ---
 
@@ -131,6 +186,7 @@ class House:
         services: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "shell": lambda: owner.serve(self.settings.database, {name: bound(self, name) for name in VERBS}),
             "collect": self.collector.run,
+            "recall": lambda: self.collector.recall_missed(self.chats),
             "publish": self.publisher.run,
             "feeds": self.poller.run,
             "folders": lambda: folders.watch(self),
@@ -139,8 +195,6 @@ class House:
         for chat in self.chats.values():
             services[chat.name] = lambda chat=chat: chat.run(self.desk, self.collector)  # type: ignore[misc]
         await self.furnish()
-        for chat in self.chats.values():
-            await self.collector.recall(chat)
         tasks = [
             asyncio.create_task(self._keep_running(name, start, failed), name=name) for name, start in services.items()
         ]
@@ -149,9 +203,13 @@ class House:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         log.info("house.stopping")
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, stopped, return_exceptions=True)
+        # The chats last: requests in flight end by them, and what people do meanwhile is still heard.
+        last = {task for task in tasks if task.get_name() in self.chats}
+        for some in (set(tasks) - last, last):
+            for task in some:
+                task.cancel()
+            await asyncio.gather(*some, return_exceptions=True)
+        await asyncio.gather(stopped, return_exceptions=True)
         await self.collector.fold_all()
         if failed.done():
             failed.result()

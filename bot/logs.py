@@ -15,7 +15,9 @@ def configure(form: Literal["console", "json"], level: str) -> None:
     renderer: structlog.typing.Processor
     if form == "json":
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
-        faults: list[structlog.typing.Processor] = [structlog.processors.dict_tracebacks]
+        # Without the values of variables: these may be tokens, and what people wrote.
+        told = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        faults: list[structlog.typing.Processor] = [structlog.processors.ExceptionRenderer(told)]
     else:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import ConfigError, RondanError
@@ -44,11 +45,68 @@ class Settings(BaseSettings):
         default=DEFAULT,
         description="What readers' emoji mean, KEY=EMOJI[,EMOJI]…: agree=👍 disagree=👎 learned=💡 reply=❓.",
     )
+    discord_token: SecretStr | None = Field(
+        default=None, description="The bot's token from Discord's developer portal; turns Discord on."
+    )
+    discord_api: str = Field(
+        default="https://discord.com/api/v10",
+        description="Where Discord's REST interface is: another address for a proxy or a compatible server.",
+    )
+    discord_gateway: str = Field(
+        default="", description="Address of the gateway (ws:// or wss://), if it is not what the interface tells."
+    )
+    discord_rate: float = Field(
+        default=50,
+        gt=0,
+        le=10_000,
+        description="Requests a second that Discord allows this bot in all; Rondan stays a little below it.",
+    )
+    discord_home: str = Field(
+        default="",
+        description="Id of the publication's own Discord server, whose moderators moderate pieces everywhere; "
+        "empty: the server of the first place, or the only one.",
+    )
+    slack_bot_token: SecretStr | None = Field(
+        default=None, description="The app's bot token (xoxb-…); turns Slack on, with one of the next two."
+    )
+    slack_app_token: SecretStr | None = Field(
+        default=None, description="App-level token (xapp-…): Slack is heard by Socket Mode, no open port is needed."
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        default=None, description="Instead of the app token: Slack sends its events by HTTP, signed with this secret."
+    )
+    slack_listen: str = Field(
+        default="127.0.0.1:3000", description="HOST:PORT where events by HTTP are heard, at /slack/events."
+    )
+    slack_api: str = Field(
+        default="https://slack.com/api/",
+        description="Where Slack's Web API is: another address for another server.",
+    )
+    slack_moderators: str = Field(
+        default="",
+        description="Who moderates beside the workspace's admins: ids of people (U…), user groups (S…), with commas.",
+    )
+    slack_aliases: str = Field(
+        default="digest,search",
+        description="Commands that also work without /rondan, with commas; `off` for none.",
+    )
+    slack_page: int = Field(
+        default=200, ge=1, le=999, description="Messages a call when looking back; 15 for apps that Slack restricts."
+    )
+    slack_pause: float = Field(
+        default=0, ge=0, description="Seconds between two calls when looking back; 61 for apps that Slack restricts."
+    )
     feed_allow_private: bool = Field(
         default=False, description="1 lets feeds be read from private and loopback addresses (an intranet, a test)."
     )
     folders: str = Field(
         default="", description="Folders whose Markdown, HTML and text files are pieces, separated by `:`; watched."
+    )
+    recall_days: int = Field(
+        default=7,
+        ge=0,
+        le=365,
+        description="After an absence, what people did meanwhile to messages younger than this many days is looked up.",
     )
     log: Literal["console", "json"] = Field(default="console", description="How log lines look: console or json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -90,15 +148,64 @@ class Settings(BaseSettings):
             split_address(value)
         return value
 
+    @field_validator("discord_api", "discord_gateway")
+    @classmethod
+    def _base(cls, value: str, info: ValidationInfo) -> str:
+        schemes = ("http", "https") if info.field_name == "discord_api" else ("ws", "wss")
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.netloc:
+            raise ValueError(f"must be an address that begins with {schemes[0]}:// or {schemes[1]}://")
+        bare = info.field_name == "discord_api" and parts.path in ("", "/")
+        return f"{value.rstrip('/')}/api/v10" if bare else value.rstrip("/")
+
+    @field_validator("slack_api")
+    @classmethod
+    def _slack(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError("must be an address that begins with https:// or http://")
+        return value.rstrip("/") + "/"
+
+    @field_validator("slack_listen")
+    @classmethod
+    def _heard_at(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    @field_validator("discord_home")
+    @classmethod
+    def _server(cls, value: str) -> str:
+        if value and not value.isdecimal():
+            raise ValueError("must be the server's id, a long number (Discord: developer mode, Copy Server ID)")
+        return value
+
     @property
     def web_address(self) -> tuple[str, int] | None:
-        """Host and port of the page, or None when it is off."""
-        return None if self.web == "off" else split_address(self.web)
+        """Host and port of the page. None when it is off, as it is beside a real platform unless it was asked for."""
+        if self.web == "off" or ("web" not in self.model_fields_set and (self.discord_token or self.slack_bot_token)):
+            return None
+        return split_address(self.web)
+
+    @property
+    def aliases(self) -> list[str]:
+        """Commands that also work without `/rondan` on Slack."""
+        return [] if self.slack_aliases == "off" else _listed(self.slack_aliases)
+
+    @property
+    def slack_moderating(self) -> list[str]:
+        """Ids of people and groups that moderate on Slack."""
+        return _listed(self.slack_moderators)
 
     @property
     def watched(self) -> list[Path]:
         """The folders to watch."""
         return [Path(one).expanduser() for one in self.folders.split(":") if one]
+
+
+def _listed(value: str) -> list[str]:
+    return [one.strip().lstrip("/") for one in value.split(",") if one.strip()]
 
 
 def split_address(value: str) -> tuple[str, int]:
@@ -155,6 +262,15 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".e
         problems.append(
             f"RONDAN_WEB={fields['web']} can be reached from other machines: set RONDAN_WEB_TOKEN to a long secret, "
             "or use 127.0.0.1"
+        )
+    if (
+        settings is not None
+        and settings.slack_bot_token
+        and not (settings.slack_app_token or settings.slack_signing_secret)
+    ):
+        problems.append(
+            "RONDAN_SLACK_BOT_TOKEN alone can post and hears nothing: set RONDAN_SLACK_APP_TOKEN (Socket Mode) or "
+            "RONDAN_SLACK_SIGNING_SECRET (HTTP) too"
         )
     if problems or settings is None:
         raise ConfigError(*problems)

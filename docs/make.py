@@ -1,7 +1,7 @@
 """Writes the pages that are made from the code: `python -m docs.make`; with `--check` it only says which are old.
 
 docs/settings.md, .env.example   from `bot.settings.Settings`
-docs/commands.md                 from `commands.registry.COMMANDS`
+docs/commands.md                 from `commands.registry.COMMANDS` and `POINTED`
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import commands.desk  # noqa: F401 - its imports register every command
+from bot.platforms.slack.slash import as_text, manifest
 from bot.settings import PREFIX, Settings
-from commands.registry import COMMANDS, EVERYONE, OPTION_NAMES, Command, Option
+from commands.desk import specs
+from commands.registry import COMMANDS, EVERYONE, POINTED
+from core.commands import CommandSpec, Option
 from core.stances import Scale
 
 ROOT = Path(__file__).parents[1]
 MADE = "Made by `python -m docs.make`; change the code, not this page."
-ROLES = ("reader", "author", "moderator", "admin")
+ROLES = ("reader", "author", "moderator", "host", "admin")
 
 
 def variable(name: str) -> str:
@@ -102,8 +105,9 @@ COMMANDS_HEAD = """# Commands
 
 <!-- MADE -->
 
-Typed in the playground, on the console, or on the shell: `rondan ask '/digest period:30d'`, with `--as moderator` for
-another role and `--lang ja` for another language. Only who asked sees the answer.
+Picked from Discord's command menu, or typed in the playground, on the console, or on the shell: `rondan ask
+'/digest period:30d'`, with `--as moderator` for another role and `--lang ja` for another language. Only who asked sees
+the answer.
 
 * Options are `name:value` in any order, or without names in the order of the table. A value with spaces goes in
   quotation marks: `topic:"machine learning"`, `話題:「機械学習」`.
@@ -112,14 +116,16 @@ another role and `--lang ja` for another language. Only who asked sees the answe
 * A period is `day`, `week`, `month`, `year`, `today`, `yesterday`, `this-week`, `last-week`, `this-month`,
   `last-month`, a length (`24h`, `7d`, `4w`, `3m`), a date (`2026`, `2026-11`, `2026-11-03`), a span
   (`2026-11-01..2026-11-15`), `new` (since you last asked for it), or `all`.
-* A comment is meant by its number, which `/mod comments` shows.
+* A comment is meant by its number, which `/mod comments` shows, or by `@` and the id of its message in the chat.
+* A host runs one community (a Discord server) and is not of the publication: `/place` takes them to the channels of
+  their own community only. An admin of the publication may name any channel as `PLATFORM:CHANNEL`.
 
 | command | who | options | what it does | 日本語 |
 | --- | --- | --- | --- | --- |
 """
 
 
-def who(command: Command) -> str:
+def who(command: CommandSpec) -> str:
     """Who may use a command."""
     if command.roles >= EVERYONE:
         return "everyone"
@@ -128,8 +134,7 @@ def who(command: Command) -> str:
 
 def option_text(option: Option) -> str:
     """One option: its names, what it is for, in both languages."""
-    japanese = OPTION_NAMES.get(option.name)
-    names = f"`{option.name}`" + (f" (`{japanese}`)" if japanese else "")
+    names = f"`{option.name}` (`{option.japanese}`)"
     must = "" if option.required else ", optional"
     return f"{names}{must}: {option.help['en']} {option.help.get('ja', '')}".strip()
 
@@ -144,15 +149,36 @@ def commands_page() -> str:
             who(command),
             options,
             command.help["en"],
-            f"`/{command.japanese}` {command.help['ja']}",
+            f"`/{command.japanese_name}` {command.help['ja']}",
         )
         lines.append("| " + " | ".join(map(cell, row)) + " |")
-    return COMMANDS_HEAD.replace("MADE", MADE) + "\n".join(lines) + "\n"
+    return COMMANDS_HEAD.replace("MADE", MADE) + "\n".join([*lines, *_on_messages()]) + "\n"
+
+
+def _on_messages() -> list[str]:
+    """What is picked from a message's menu."""
+    specs = [pointed.spec for pointed in POINTED.values()]
+    return [
+        "",
+        "## On a message",
+        "",
+        "On Discord these stand in the menu of a message, under Apps.",
+        "",
+        "| in the menu | who | what it does | 日本語 |",
+        "| --- | --- | --- | --- |",
+        *(f"| {one.name} | {who(one)} | {one.help['en']} | {one.japanese} {one.help['ja']} |" for one in specs),
+    ]
+
+
+def slack_manifest() -> str:
+    """What `rondan slack manifest` prints with no settings."""
+    return as_text(manifest(specs()))
 
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings_page,
     "docs/commands.md": commands_page,
+    "docs/slack-manifest.json": slack_manifest,
     ".env.example": example,
 }
 

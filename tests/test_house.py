@@ -33,6 +33,7 @@ ALLOWED = {
     "bot/cli.py": "one function a shell command, nothing but options and printing",
     "bot/sources/html.py": "one walk over one tree; cut in two it would be read in two places",
     "bot/platforms/web/page/app.js": "the page's one state and what draws it",
+    "core/chat.py": "the port and what flows through it: whoever writes an adapter reads it as one",
     "core/outline.py": "one rule, from units to keys; the lists of words and looks are in files of their own",
     "core/seams.py": "one decision about one thing, the seam",
     "core/text.py": "the pure rules of text, each short",
