@@ -16,7 +16,6 @@ from tests.far import Harness, Hearing, Mute, Shown
 from tests.standins.discord import Channel, Discord, Message
 from tests.standins.discord.markdown import plain
 
-
 client.GUILDS_WITHIN = 0.1  # the stand-in tells its servers at once
 
 
@@ -39,9 +38,7 @@ def utc() -> datetime:
 
 def adapter(far: Discord, notes: Notes | None = None, *, allowed: float = 500) -> DiscordChat:
     """The adapter as House makes it, with the stand-in's addresses."""
-    return DiscordChat(
-        far.token, api=far.api, gateway=far.gateway, allowed=allowed, memo=notes or Notes(), clock=utc
-    )
+    return DiscordChat(far.token, api=far.api, gateway=far.gateway, allowed=allowed, memo=notes or Notes(), clock=utc)
 
 
 class DiscordHarness:
