@@ -6,14 +6,13 @@ Pure: dicts in, dicts out. Every payload forbids mentions except the one that it
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from bot.platforms.discord.markdown import ZWSP, address, block, escape
-from core.document import Code, Heading, List, Paragraph, plain, spans, words_of
+from core import paging
+from core.document import Heading, List, words_of
 from core.errors import Poison
 from core.message import Action, Divider, Field, Form, Message, MessageBlock, Small
-from core.splitting import cut_spans, split_blocks
 from core.text import cut, length, shorten
 
 __all__ = ["carries", "embedded", "escape", "fits", "modal", "paged", "posted"]
@@ -197,87 +196,8 @@ def _refuse_if_too_big(weight: tuple[int, int, int], message: Message) -> None:
 
 
 def paged(message: Message) -> list[Message]:
-    """The message as one or more that each fit, buttons on the last; no character that a reader sees is broken.
-
-    The first has room for the buttons too. Raises `Poison` if these alone are too many.
-    """
-    if fits(message):
-        return [message]
-    spare = _weigh(_inner(replace(message, title="", blocks=())))
-    _refuse_if_too_big(spare, message)
-    pages: list[list[MessageBlock]] = [[]]
-    weight = spare
-    for one in _smaller_blocks(message.blocks, message.actions):
-        if pages[-1] and not _small_enough(*_plus(weight, one)):
-            weight = spare
-            match pages[-1]:  # a heading goes with what it heads
-                case [_, *_, Heading() as head] if _small_enough(*_plus(_plus(spare, head), one)):
-                    pages[-1].pop()
-                    pages.append([head])
-                    weight = _plus(spare, head)
-                case _:
-                    pages.append([])
-        pages[-1].append(one)
-        weight = _plus(weight, one)
-    kept = [trimmed for page in pages if any(_runs(trimmed := _trimmed(page)))] or [()]
-    return [
-        *(replace(message, blocks=page, actions=()) for page in kept[:-1]),
-        replace(message, blocks=kept[-1]),
-    ]
-
-
-def _plus(weight: tuple[int, int, int], one: MessageBlock) -> tuple[int, int, int]:
-    """A weight with what a block adds to it at most."""
-    components, units, size = weight
-    if isinstance(one, Divider):
-        return components + 2, units + 10, size + 26  # with the text behind it
-    text = block(one)
-    return components, units + length(text) + 2, size + len(text.encode()) + 2
-
-
-def _trimmed(page: list[MessageBlock]) -> tuple[MessageBlock, ...]:
-    """A page without dividers at its ends."""
-    while page and isinstance(page[0], Divider):
-        page = page[1:]
-    while page and isinstance(page[-1], Divider):
-        page = page[:-1]
-    return tuple(page)
-
-
-def _smaller_blocks(blocks: Sequence[MessageBlock], actions: tuple[Action, ...]) -> Iterator[MessageBlock]:
-    """The same blocks, those too big to be a message with these buttons cut until they are not."""
-
-    def alone(one: MessageBlock) -> bool:
-        return fits(Message(title="", blocks=(one,), actions=actions))
-
-    for one in blocks:
-        parts = [one]
-        for limit in (3900, 2800, 2000, 1400, 700, 350, 175, 90, 50):
-            if all(alone(part) for part in parts):
-                break
-            parts = list(_cut_block(one, limit))
-        for part in parts:
-            yield from [part] if alone(part) else _as_bare_text(part)
-
-
-def _as_bare_text(one: MessageBlock) -> Iterator[MessageBlock]:
-    """What no cut makes fit (a letter with a thousand accents, an address on every letter): its words, cut anywhere."""
-    words = words_of(one.spans) if isinstance(one, Small) else "" if isinstance(one, Divider) else plain(one)
-    for text in cut(words, 400):
-        yield from (Paragraph(spans=spans(text[at : at + 400])) for at in range(0, len(text), 400))
-
-
-def _cut_block(one: MessageBlock, limit: int) -> Iterator[MessageBlock]:
-    """A block in parts of at most `limit` UTF-16 units of words each."""
-    match one:
-        case Small():
-            yield from (Small(spans=run) for run in cut_spans(one.spans, limit))
-        case Divider():
-            yield one
-        case Code():
-            yield from (Code(text=text, language=one.language) for text in cut(one.text, limit))
-        case _:
-            yield from (part for group in split_blocks([one], limit) for part in group)
+    """The message as one or more that each fit. `Poison` if its buttons alone do not."""
+    return [message] if fits(message) else paging.paged(message, fits)
 
 
 # --- forms ---

@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Sequence
 
+from bot.platforms.slack.budget import ROOM, fits, paged, smaller, too_long, weigh
 from bot.platforms.slack.layout import checked, label, message_blocks, told_apart
-from bot.platforms.slack.paging import ROOM, fits, paged, smaller, too_long, weigh, words
 from bot.platforms.slack.richtext import ZWSP, Json, escape, plain_text, tidy
 from core.chat import Choice
 from core.errors import Poison
 from core.message import Field, Form, Message
+from core.paging import words
 from core.text import cut, graphemes, length, shorten
 
 __all__ = ["carries", "escape", "fits", "home", "modal", "option", "paged", "posted", "smaller", "view"]
