@@ -83,7 +83,8 @@ async def _fan_out(folder: Path, count: int, rate: int, delay: float) -> dict[st
         "bench": f"discord fan-out, {count} places at {rate}/s", "seconds": round(took, 2), "floor_s": round(floor, 2),
         "ratio_to_floor": round(took / floor, 3), "aim": AIM_OVER_FLOOR, "answer_ms": round(delay * 1000),
         "first_to_last_request_s": round(told["seconds"], 2), "requests": told["requests"],
-        "too_many_429": told["statuses"].get("429", 0), **shown, "cpu_ms_per_place": round(spent / count * 1000, 2),
+        "too_many_429": told["statuses"].get("429", 0), "refused_at_s": told["refused_at_s"], **shown,
+        "cpu_ms_per_place": round(spent / count * 1000, 2),
     }  # fmt: skip
 
 

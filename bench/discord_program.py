@@ -127,7 +127,7 @@ async def posted(house: House, within: float = 300) -> None:
     """Returns when nothing is left to post."""
     async with asyncio.timeout(within):
         while (await house.db.read("select count(*) as n from posting where due_at is not null"))[0]["n"]:  # noqa: ASYNC110 - the database tells nobody
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
     states = {
         row["state"]: row["n"] for row in await house.db.read("select state, count(*) as n from posting group by 1")
     }

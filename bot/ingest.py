@@ -221,14 +221,10 @@ async def place(
         source = await sources.source(tx, piece.source)
         subject = subject_of(piece, source.title or source.address)
     limited = await limits(tx, piece)
-    placed = []
-    for at in await places.in_tx(tx):
-        if only is not None and at.id not in only:
-            continue
-        fits = belongs(piece, at, subject, limited).ok
-        if fits and await postings.want(tx, at.id, "piece", piece.number, due=due, now=now):
-            placed.append(at)
-    return placed
+    there = [at for at in await places.in_tx(tx) if only is None or at.id in only]
+    wanted = [at for at in there if belongs(piece, at, subject, limited).ok]
+    new = await postings.want_all(tx, (at.id for at in wanted), "piece", piece.number, due=due, now=now)
+    return [at for at in wanted if at.id in new]
 
 
 async def let_out(tx: Tx, number: int, now: datetime) -> list[Place]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from core.chat import Place
@@ -163,12 +164,12 @@ async def free_lanes(db: Db) -> None:
     await db.write(lambda tx: tx.run("update place set lease_until=0, owner=null where owner is not null"))
 
 
-async def wake_lane(tx: Tx, place_id: int, due: int) -> None:
-    """Make a lane due not later than `due`."""
-    await tx.run(
+async def wake_lanes(tx: Tx, place_ids: Iterable[int], due: int) -> None:
+    """Make lanes due not later than `due`."""
+    await tx.many(
         "update place set due_at=case when due_at is null or due_at > ? then ? else due_at end where id=?",
-        due, due, place_id,
-    )  # fmt: skip
+        [(due, due, place_id) for place_id in place_ids],
+    )
 
 
 async def next_due(db: Db) -> int | None:

@@ -11,7 +11,7 @@ from core.chat import Place, Ref
 from core.settle import Doing, Leaf
 from core.times import micros, moment
 from storage.db import Db, Reader, Row, Tx, marks
-from storage.places import wake_lane
+from storage.places import wake_lanes
 
 Want = Literal["show", "gone"]
 PostingState = Literal["due", "done", "waiting", "stuck", "withdrawn", "skipped"]
@@ -69,15 +69,23 @@ async def want(
     tx: Tx, place: int, subject: str, subject_id: int, *, due: datetime, now: datetime, reason: str = ""
 ) -> bool:
     """A place should show a subject; false if a posting is there already, which is then left alone."""
-    made = await tx.run(
+    return bool(await want_all(tx, (place,), subject, subject_id, due=due, now=now, reason=reason))
+
+
+async def want_all(
+    tx: Tx, places: Iterable[int], subject: str, subject_id: int, *, due: datetime, now: datetime, reason: str = ""
+) -> set[int]:
+    """The same for many places, in a few statements; gives those that had no posting of it yet."""
+    rows = await tx.read("select place_id from posting where subject=? and subject_id=?", subject, subject_id)
+    new = set(places) - {row["place_id"] for row in rows}
+    await tx.many(
         """insert into posting(
                place_id, subject, subject_id, want, revision, state, reason, due_at, created_at, changed_at)
-           values(?,?,?,'show',1,'due',?,?,?,?) on conflict do nothing""",
-        place, subject, subject_id, reason, micros(due), micros(now), micros(now),
-    )  # fmt: skip
-    if made:
-        await wake_lane(tx, place, micros(due))
-    return bool(made)
+           values(?,?,?,'show',1,'due',?,?,?,?)""",
+        [(place, subject, subject_id, reason, micros(due), micros(now), micros(now)) for place in sorted(new)],
+    )
+    await wake_lanes(tx, new, micros(due))
+    return new
 
 
 async def subject_changed(tx: Tx, subject: str, subject_id: int, now: datetime, *, due: datetime | None = None) -> int:
@@ -90,8 +98,7 @@ async def subject_changed(tx: Tx, subject: str, subject_id: int, now: datetime, 
                 and subject_id in (select catchup_id from catchup_piece where piece_id=?)) returning place_id""",
         at, micros(now), subject, subject_id, subject, subject_id,
     )  # fmt: skip
-    for row in rows:
-        await wake_lane(tx, row["place_id"], at)
+    await wake_lanes(tx, [row["place_id"] for row in rows], at)
     return len(rows)
 
 
@@ -104,9 +111,8 @@ async def again(tx: Tx, subject: str, subject_id: int, place: int | None, now: d
             returning place_id""",
         micros(now), micros(now), subject, subject_id, *args,
     )  # fmt: skip
-    for row in rows:
-        await wake_lane(tx, row["place_id"], micros(now))
     ids = [row["place_id"] for row in rows]
+    await wake_lanes(tx, ids, micros(now))
     found = await tx.read(f"select platform, channel from place where id in ({marks(len(ids))}) order by id", *ids)
     return [f"{row['platform']}:{row['channel']}" for row in found]
 
