@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from discord.http import HTTPClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
 from bot.platforms.discord import chat as chat_module
+from bot.platforms.discord.client import Connection, at_most_every
 from bot.platforms.discord.pacer import BANNED, PATIENCE, REST, STOP_AT, WINDOW, Pacer, Priority, Resting
 from core.errors import Busy, Unknown
 from tests.conftest import found
@@ -323,3 +325,24 @@ async def test_a_rest_between_two_attempts_leaves_the_outcome_open(kept: list[Pa
                     repeats=1, channel_id=channel.id,
                 )  # fmt: skip
             assert len(far.messages(channel)) == 1
+
+
+def test_the_limits_of_routes_are_swept_now_and_then_only() -> None:
+    swept: list[int] = []
+    sweep = at_most_every(1000, lambda: swept.append(1))
+    for _ in range(10_000):
+        sweep()
+    assert swept == [1]
+    always = at_most_every(0, lambda: swept.append(2))
+    always()
+    always()
+    assert swept == [1, 2, 2]
+
+
+async def test_a_thousand_new_channels_sweep_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[int] = []
+    monkeypatch.setattr(HTTPClient, "_try_clear_expired_ratelimits", lambda self: swept.append(len(self._buckets)))
+    connection = Connection(Pacer(), lambda _event, _data: None, lambda: None, lambda: None)
+    for channel in range(1000):
+        connection.http.get_ratelimit(f"POST messages:{channel}")
+    assert swept == [1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -47,6 +48,7 @@ LONGEST_REST = 600.0  # seconds between two starts of a shard whose sessions don
 LAUNCHES, LAUNCH_AGAIN = 3, 5.0  # attempts at the first connection of a shard, and the seconds between them
 LONGEST_WAIT = 60.0  # seconds between two attempts to resume: Discord keeps a session for minutes only
 GUILDS_WITHIN = 2.0  # seconds after which no further server of a new session is waited for
+SWEEP_EVERY = 30.0  # seconds; 2.7.1 looks through all limits of routes whenever it meets a new channel
 RETRIES = 4  # of a request after a server error, by discord.py
 
 
@@ -162,6 +164,9 @@ class Connection(discord.AutoShardedClient):
         self._identify_every = IDENTIFY_EVERY
         self._starts: dict[int, list[float]] = {}  # when each shard started a session, in the last hour
         self._opened = False
+        self.http._try_clear_expired_ratelimits = at_most_every(  # type: ignore[method-assign]
+            SWEEP_EVERY, self.http._try_clear_expired_ratelimits
+        )
         parsers: dict[str, Callable[[Any], None]] = self._connection.parsers
         for name in RAW:
             parsers[name] = partial(heard, name)
@@ -261,6 +266,19 @@ class Connection(discord.AutoShardedClient):
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+def at_most_every(seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+    """The same, but not again before so many seconds have passed."""
+    last = -seconds
+
+    def now_and_then() -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            work()
+
+    return now_and_then
 
 
 def _both(first: Callable[[Any], None], second: Callable[[Any], None]) -> Callable[[Any], None]:
