@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-BENCHES = ("events", "feeds", "digest", "start", "discord")
+BENCHES = ("events", "feeds", "digest", "start", "discord", "slack")
 
 
 def main() -> None:

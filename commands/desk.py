@@ -148,7 +148,9 @@ def _allowed(caller: Caller, command: CommandSpec) -> bool:
 
 def _check_role(caller: Caller, command: CommandSpec) -> None:
     if not _allowed(caller, command):
-        allowed = ", ".join(say(caller.language, f"role.{role}") for role in sorted(command.roles))
+        allowed = ("、" if caller.language == "ja" else ", ").join(
+            say(caller.language, f"role.{role}") for role in sorted(command.roles)
+        )
         raise Refusal(say(caller.language, "refused.roles", command=command.name, roles=allowed))
 
 

@@ -13,6 +13,7 @@ from core.chat import Caller
 from core.message import Reply
 from core.period import Period
 from core.pieces import Piece, Topic
+from core.speech import say
 from digest.compose import SHOWN_PIECES, Material, compose, outstanding
 from storage import digests, pieces, readers
 
@@ -39,6 +40,7 @@ async def digest(
         since = await readers.look(tools.db, caller.platform, caller.person, now)
         if topic is None:
             topics = await readers.followed(tools.db, caller.platform, caller.person) or (None,)
+    followed = say(caller.language, "digest.followed") if topics[0] is not None and topic is None else None
     window = period.window(now, caller.zone, since)
     place = await caller_place(tools, caller)
     audience = audience_of(caller, place)
@@ -58,7 +60,7 @@ async def digest(
     voices = outstanding(await digests.voices(tools.db, everything, window.start, window.end, audience))
     spoken = await pieces.pieces(tools.db, sorted({voice.piece for voice in voices.all()}))
     material = Material(
-        topic=topic.name(caller.language) if topic else None,
+        topic=topic.name(caller.language) if topic else followed,
         period=period.label(caller.language),
         pieces=[piece for piece in shown if piece.number not in still],
         total=total,

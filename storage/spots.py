@@ -60,18 +60,23 @@ async def anchors_at(db: Reader, spots: Iterable[Spot]) -> dict[Spot, Anchor]:
 
 
 async def people_ids(tx: Tx, people: Iterable[tuple[str, Person]]) -> dict[tuple[str, str], int | None]:
-    """Ids of people by (platform, account), made where new; None for who opted out."""
-    named = {(platform, person.id): person.name for platform, person in people}
+    """Ids of people by (platform, account), made where new; None for who opted out. Names follow what was told last."""
+    named: dict[tuple[str, str], str] = {}
+    for platform, person in people:
+        named[platform, person.id] = person.name or named.get((platform, person.id), "")
+    renamed: dict[int, str] = {}
     found: dict[tuple[str, str], int | None] = {}
     accounts = sorted({account for _, account in named})
 
     async def look() -> None:
         for some in chunks(accounts):
-            sql = f"select id, platform, account, opted_out from person where account in ({marks(len(some))})"
+            sql = f"select id, platform, account, name, opted_out from person where account in ({marks(len(some))})"
             for row in await tx.read(sql, *some):
                 key = (row["platform"], row["account"])
                 if key in named:
                     found[key] = None if row["opted_out"] else row["id"]
+                    if named[key] and named[key] != row["name"] and not row["opted_out"]:
+                        renamed[row["id"]] = named[key]
 
     await look()
     missing = [
@@ -80,6 +85,8 @@ async def people_ids(tx: Tx, people: Iterable[tuple[str, Person]]) -> dict[tuple
     if missing:
         await tx.many("insert into person(platform, account, name) values(?,?,?) on conflict do nothing", missing)
         await look()
+    if renamed:
+        await tx.many("update person set name=? where id=?", [(name, number) for number, name in renamed.items()])
     return found
 
 

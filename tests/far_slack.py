@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.platforms.slack import api, chat
 from bot.platforms.slack.chat import SlackChat
-from core.chat import Chat, Desk, Heard, Located, Place, Read
+from core.chat import Chat, Commented, Desk, Heard, Located, Person, Place, Read
 from tests.far import Harness, Hearing, Mute, Shown
 from tests.standins.slack import Channel, Message, Slack
 
@@ -53,7 +54,9 @@ class SlackHarness:
 
     @property
     def heard(self) -> list[Heard]:
-        return [one for one in self.ears.heard if not isinstance(one, Located | Read)]
+        doings = [one for one in self.ears.heard if not isinstance(one, Located | Read)]
+        # Words of somebody new are told once more when their name is known.
+        return [one for at, one in enumerate(doings) if all(_nameless(one) != _nameless(old) for old in doings[:at])]
 
     def _message(self, anchor: str) -> Message:
         return next(one for one in self.channel if one.ts == anchor)
@@ -97,6 +100,10 @@ class SlackHarness:
 
     def unsure(self) -> None:
         self.far.fail("chat.postMessage", how="drop-after")
+
+
+def _nameless(event: Heard) -> Heard:
+    return replace(event, person=Person(id=event.person.id)) if isinstance(event, Commented) else event
 
 
 @contextlib.asynccontextmanager

@@ -128,6 +128,22 @@ async def test_what_could_not_be_kept_is_not_acknowledged_and_comes_again(tmp_pa
         assert refusals == 0
 
 
+async def test_nobody_waits_for_a_name_and_it_comes_along_later(tmp_path: Path) -> None:
+    far, (channel,), mika = far_side()
+    async with far, stage(far, tmp_path) as here:
+        await here.place(channel)
+        await here.publish()
+        far.fail("users.info", times=1, how="slow", delay=0.7)  # longer than the far side waits for an acknowledgement
+        await far.say(mika, far.messages(channel)[0], "第一声")
+        assert await here.rows("select c.text, p.name from comment c join person p on p.id=c.person_id") == [
+            ("第一声", ""),
+        ]  # fmt: skip
+        async with asyncio.timeout(5):
+            while await here.rows("select name from person") != [("mika",)]:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.02)
+        assert len(await here.rows("select 1 from comment")) == 1
+
+
 async def test_an_event_is_in_the_database_when_it_is_acknowledged(tmp_path: Path) -> None:
     far, (channel,), mika = far_side()
     async with far, stage(far, tmp_path) as here:

@@ -42,8 +42,7 @@ PATH = "/slack/events"
 CONNECTIONS = 2  # of Socket Mode: one may be renewed while the other hears
 LOOK_EVERY = 5.0  # seconds between two looks at the connections
 STALE = 20.0  # seconds after which a connection that is down gets a new address: its client would try the old for ever
-AWAY = 60.0  # seconds without any connection after which Slack may have given up sending something again
-NAMED_WITHIN = 0.8  # seconds that an event waits for the name of its person
+LEARNING = 100  # people whose names are asked for at the same time; of the others they come with their next words
 
 
 class SlackChat(Posts):
@@ -79,6 +78,7 @@ class SlackChat(Posts):
         self._ready = ready
         self._people = People(self, moderators)
         self._hearing = Hearing(self, self._people.name)
+        self._learning: dict[str, asyncio.Task[None]] = {}  # whose names are being asked for
 
     async def furnish(self, places: Iterable[Place]) -> None:
         self._hearing.places = {place.channel: place for place in places}
@@ -107,6 +107,8 @@ class SlackChat(Posts):
                     await self._http(app, ears)
             finally:
                 await talk.close()
+                for task in list(self._learning.values()):
+                    task.cancel()
                 self.open = None
 
     async def _meet(self, api: Api) -> None:
@@ -172,15 +174,21 @@ class SlackChat(Posts):
                 self._people.forget_groups()
                 return
         for told in self._hearing.events(body):
-            await ears.keep(await self._named(told))
+            await ears.keep(told)
+            if isinstance(told, Commented) and not told.person.name:
+                self._learn(told, ears)
 
-    async def _named(self, told: Heard) -> Heard:
-        """A comment with the name of who said it, if Slack tells it soon."""
-        if not isinstance(told, Commented) or told.person.name:
-            return told
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._people.profile(told.person.id), NAMED_WITHIN)
-        return replace(told, person=replace(told.person, name=self._people.name(told.person.id)))
+    def _learn(self, told: Commented, ears: Ears) -> None:
+        """Find out what somebody is called, and tell their words once more with it: Slack is not kept waiting."""
+
+        async def ask() -> None:
+            name = (await self._people.profile(told.person.id)).name
+            if name:
+                await ears.keep(replace(told, person=replace(told.person, name=name)))
+
+        if told.person.id not in self._learning and len(self._learning) < LEARNING:
+            task = self._learning[told.person.id] = asyncio.create_task(ask())
+            task.add_done_callback(lambda _done: self._learning.pop(told.person.id, None))
 
     # --- Socket Mode ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,15 @@ from core.errors import ChatError
 log = structlog.get_logger()
 
 FRESH = 300.0  # seconds that an answer about a person or a group is believed
+TRUSTED = 10.0  # the same of one by which somebody may do more than read: Slack takes 20 questions a minute on groups
 KNOWN = 10_000  # people remembered
-NO_READER = ("deleted", "is_bot", "is_stranger")
-NO_MODERATOR = (*NO_READER, "is_restricted", "is_ultra_restricted")
+NO_MODERATOR = ("deleted", "is_bot", "is_stranger", "is_restricted", "is_ultra_restricted")
+READER: frozenset[Role] = frozenset({"reader"})
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A person as Slack shows them."""
+    """A person as Slack shows them. `name` is empty for people of other organisations: it would be kept."""
 
     name: str = ""
     language: str = ""
@@ -42,26 +43,30 @@ class People:
         self._profiles: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
         self._groups: dict[str, tuple[float, frozenset[str]]] = {}
 
+    def seen(self, who: str) -> Profile:
+        """What is known of a person already."""
+        return self._profiles[who][1] if who in self._profiles else Profile()
+
     def name(self, who: str) -> str:
         """The name of a person, if it is known already."""
-        return self._profiles[who][1].name if who in self._profiles else ""
+        return self.seen(who).name
 
     def forget_groups(self) -> None:
         """The members of a group have changed."""
         self._groups.clear()
 
-    async def profile(self, who: str) -> Profile:
-        """What Slack says of a person; an empty profile when it says nothing."""
+    async def profile(self, who: str, within: float = FRESH) -> Profile:
+        """What Slack says of a person, or said `within` seconds; a stranger's profile when it says nothing."""
         now = asyncio.get_running_loop().time()
         at, known = self._profiles.get(who, (-FRESH, Profile()))
-        if now - at < FRESH:
+        if now - at < within:
             return known
         try:
             answer = await self._posts.api.once("users.info", {"user": who, "include_locale": True})
         except ChatError as error:
             log.warning("slack.person-unknown", error=str(error))
             return Profile(name=known.name, language=known.language, zone=known.zone)
-        fresh = _profile(answer.get("user") or {})
+        fresh = _profile(answer.get("user") or {}, self._posts.team)
         self._profiles[who] = (now, fresh)
         self._profiles.move_to_end(who)
         while len(self._profiles) > KNOWN:
@@ -69,27 +74,30 @@ class People:
         return fresh
 
     async def roles(self, who: str) -> frozenset[Role]:
-        """What a person may do. Whoever Slack can't vouch for reads."""
-        profile = await self.profile(who)
-        roles: set[Role] = {"reader"}
-        if not profile.member:
-            return frozenset(roles)
-        if profile.admin:
-            roles |= {"host", "moderator", "admin"}
-        elif who in self._moderators or await self._is_in_group(who):
-            roles |= {"moderator"}
-        return frozenset(roles)
+        """What a person may do. Whoever Slack can't vouch for reads; whoever may do more is asked about again."""
+        roles = await self._roles(who, FRESH)
+        return roles if roles == READER else await self._roles(who, TRUSTED)
 
-    async def _is_in_group(self, who: str) -> bool:
+    async def _roles(self, who: str, within: float) -> frozenset[Role]:
+        profile = await self.profile(who, within)
+        if not profile.member:
+            return READER
+        if profile.admin:
+            return READER | {"host", "moderator", "admin"}
+        if who in self._moderators or await self._is_in_group(who, within):
+            return READER | {"moderator"}
+        return READER
+
+    async def _is_in_group(self, who: str, within: float) -> bool:
         for group in self._moderators:
-            if group.startswith("S") and who in await self._members(group):
+            if group.startswith("S") and who in await self._members(group, within):
                 return True
         return False
 
-    async def _members(self, group: str) -> frozenset[str]:
+    async def _members(self, group: str, within: float) -> frozenset[str]:
         now = asyncio.get_running_loop().time()
         at, known = self._groups.get(group, (-FRESH, frozenset()))
-        if now - at < FRESH:
+        if now - at < within:
             return known
         try:
             answer = await self._posts.api.once("usergroups.users.list", {"usergroup": group})
@@ -100,14 +108,16 @@ class People:
         return self._groups[group][1]
 
 
-def _profile(user: dict[str, Any]) -> Profile:
+def _profile(user: Mapping[str, Any], team: str) -> Profile:
+    """`team`: our workspace. An admin of another one is none of ours; on Grid a person is of several."""
     shown = user.get("profile") or {}
+    theirs = {str(user.get("team_id") or team), *((user.get("enterprise_user") or {}).get("teams") or ())}
+    ours = team in theirs and not user.get("is_stranger")
+    name = shown.get("display_name") or shown.get("real_name") or user.get("real_name") or user.get("name") or ""
     return Profile(
-        name=str(
-            shown.get("display_name") or shown.get("real_name") or user.get("real_name") or user.get("name") or ""
-        ),
+        name=str(name) if ours else "",
         language=str(user.get("locale") or "")[:2],
         zone=str(user.get("tz") or ""),
-        admin=any(user.get(flag) for flag in ("is_admin", "is_owner", "is_primary_owner")),
-        member=not any(user.get(flag) for flag in NO_MODERATOR),
+        admin=ours and any(user.get(flag) for flag in ("is_admin", "is_owner", "is_primary_owner")),
+        member=ours and not any(user.get(flag) for flag in NO_MODERATOR),
     )

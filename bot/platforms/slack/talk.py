@@ -1,37 +1,49 @@
-"""What people ask on Slack: /rondan, buttons, forms, the menu of a message, App Home; and how we answer.
+"""What people ask on Slack: /rondan, buttons, forms, the menu of a message, App Home; and who they are.
 
 Slack waits three seconds for the acknowledgement. A command is acknowledged at once and answered at the address that
-came with it; a form that was sent is answered in the acknowledgement, so that waits for the desk.
+came with it; a form that was sent is answered in the acknowledgement, or where it stood if that takes too long.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from bot.platforms.slack import encode, slash
+from bot.platforms.slack import asked, encode, slash
+from bot.platforms.slack.answers import MORE, Answers, line, refusal
+from bot.platforms.slack.asked import Body
 from bot.platforms.slack.hearing import Hearing
-from bot.platforms.slack.people import People
+from bot.platforms.slack.people import READER, People
 from bot.platforms.slack.posts import Posts
-from core.chat import Caller, Desk, Ears, Person
-from core.commands import CommandSpec
-from core.document import Paragraph, spans
-from core.errors import ChatError
+from bot.platforms.slack.refusals import name_of
+from core.chat import Caller, Choice, Desk, Ears, Person
+from core.document import Paragraph, Quote, spans
+from core.errors import ChatError, Gone
 from core.message import Action, Form, Message, Reply
 from core.speech import say
+from core.text import shorten
 
 log = structlog.get_logger()
 
-WAITS = 2.5  # seconds that Slack surely still waits for an acknowledgement
-ANSWERS = 500  # long answers whose further pages are kept
+WAITS = 2.0  # seconds that Slack surely still waits for an acknowledgement
+ASKS = 1.2  # seconds that we wait for what Slack knows of a person: a window must be opened within three
+AGAIN = 0.7  # seconds in which a second press of the same is the same press
+CLOSES = 3.0  # seconds at the end for what is being answered
+ARRIVES = 0.5  # seconds after which an acknowledgement has surely arrived
+HOME_STANDS = 900.0  # seconds that what was new stays on App Home, however often it is opened
+REMEMBERED = 1000  # presses, forms and homes
+TOO_SLOW = {"expired_trigger_id", "invalid_trigger_id"}
+DONE = {"exchanged_trigger_id", "push_limit_reached"}  # a second press: the window is open
+READING = ("v1:read:", "v1:page:")  # presses that are answered with a page of a piece
+SAVE = "Save as comment"
 HOME_BUTTON = "home:"
+PERIODS = ("new", "week", "month")
 
 Ack = dict[str, Any] | None
 """The body of an acknowledgement; None for an empty one."""
@@ -50,12 +62,15 @@ class Talk:
         self._ears = ears
         self._language = language
         self._zone = zone
-        self._pages: OrderedDict[str, list[Message]] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._specs = {spec.name: spec for spec in desk.commands() if spec.on == "line"}
         self._points = {slash.callback(spec): spec for spec in desk.commands() if spec.on == "message"}
+        self._answers = Answers(posts, tuple(self._specs.values()))
+        self._presses: OrderedDict[tuple[str, ...], float] = OrderedDict()
+        self._sent: OrderedDict[str, asyncio.Future[Reply]] = OrderedDict()  # forms, by the id of their view
+        self._homes: OrderedDict[str, tuple[float, Message]] = OrderedDict()
 
-    async def take(self, body: Mapping[str, Any]) -> Ack:
+    async def take(self, body: Body) -> Ack:
         """An interaction came in; gives what it is acknowledged with."""
         match "command" if "command" in body else body.get("type"):
             case "command":
@@ -72,245 +87,302 @@ class Talk:
                 log.debug("slack.unknown-interaction", kind=other)
         return None
 
-    def open_home(self, event: Mapping[str, Any], team: str) -> None:
+    def open_home(self, event: Body, team: str) -> None:
         """A person opened the app's own page."""
         if event.get("tab") == "home":
-            self._later(self._home(str(event["user"]), team), {})
+            body = {"user": {"id": str(event["user"])}, "team": {"id": team}}
+            self._later(self._home(body), body)
 
     async def close(self) -> None:
         """Let what is being answered be answered, for a moment."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=3)
+            _, late = await asyncio.wait(self._tasks, timeout=CLOSES)
+            unfinished: list[asyncio.Future[Any]] = [*late, *(one for one in self._sent.values() if not one.done())]
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
 
-    def _later(self, work: Awaitable[None], body: Mapping[str, Any]) -> None:
-        task = asyncio.ensure_future(self._guarded(work, body))
+    def _later(self, work: Coroutine[Any, Any, None], body: Body) -> None:
+        task = asyncio.create_task(self._guarded(work, body))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Awaitable[None], body: Mapping[str, Any]) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, None], body: Body) -> None:
         """Whatever goes wrong, the person is told, with a number that the log has too."""
         try:
-            await work
-        except ChatError as error:
-            log.warning("slack.not-answered", error=str(error))
+            try:
+                await work
+            except ChatError as error:
+                if (kind := name_of(error)) in DONE:
+                    log.info("slack.twice", error=str(error))
+                elif kind in TOO_SLOW:
+                    log.warning("slack.too-slow", error=str(error))
+                    await self._tell(body, refusal(self._language_of(body), "slow"))
+                else:
+                    raise
         except Exception:
             number = secrets.token_hex(4)
             log.exception("slack.failed", number=number)
-            if url := body.get("response_url"):
-                try:
-                    await self._posts.api.answer(url, _private(say(self._language, "failed", number=number)))
-                except ChatError as error:
-                    log.warning("slack.not-answered", error=str(error))
+            try:
+                await self._tell(body, self._failure(body, number))
+            except Exception:
+                log.exception("slack.not-answered")
 
-    async def _caller(self, who: str, channel: str | None, team: str) -> Caller:
-        profile = await self._people.profile(who)
+    def _failure(self, body: Body, number: str) -> Reply:
+        return refusal(self._language_of(body), "failed", number=number)
+
+    async def _tell(self, body: Body, reply: Reply) -> None:
+        await self._answers.tell(body, asked.channel(body), reply)
+
+    # --- who asks ---
+
+    async def _caller(self, body: Body) -> Caller:
+        who = asked.who(body)
+        try:
+            async with asyncio.timeout(ASKS):
+                roles = await self._people.roles(who)
+        except TimeoutError:
+            log.warning("slack.person-unknown", error=f"Slack did not say within {ASKS} s who may do what")
+            roles = READER
+        profile = self._people.seen(who)
         return Caller(
             platform="slack",
             person=Person(id=who, name=profile.name),
-            channel=channel,
-            community=team or self._posts.team,
-            language=profile.language if profile.language in ("ja", "en") else self._language,
-            roles=await self._people.roles(who),
+            channel=asked.channel(body),
+            community=str(body.get("team_id") or (body.get("team") or {}).get("id") or self._posts.team),
+            language=self._language_of(body),
+            roles=roles,
             zone=profile.zone or self._zone,
         )
 
+    def _language_of(self, body: Body) -> str:
+        language = self._people.seen(asked.who(body)).language
+        return language if language in ("ja", "en") else self._language
+
     # --- commands ---
 
-    async def _command(self, body: Mapping[str, Any]) -> None:
-        caller = await self._caller(body["user_id"], body.get("channel_id"), body.get("team_id", ""))
-        line = slash.line(str(body["command"]), str(body.get("text") or ""))
-        spec = self._asked_for_form(line)
-        if spec is not None:
-            where = _where(caller.channel, None)
-            await self._view("views.open", body, slash.form(spec, caller.language, private_metadata=where))
-            return
-        await self._answer(body["response_url"], await self._desk.ask(caller, line), caller)
+    async def _command(self, body: Body) -> None:
+        caller = await self._caller(body)
+        typed = slash.line(str(body["command"]), str(body.get("text") or ""), self._specs)
+        spec, rest = slash.meant(typed, self._specs.values())
+        may = spec is not None and bool(caller.roles & spec.roles)
+        if rest == "?" and spec is not None:  # `/rondan digest ?` asks for the form of a command
+            if may and slash.asked_of(spec):
+                form = slash.form(spec, caller.language, asked.where(caller.channel, None))
+                await self._answers.show("views.open", body, form)
+                return
+            typed = f"/{spec.name}"
+        elif typed in ("/?", "/？") or slash.is_group(typed):
+            typed = "/help"
+        if may and spec is not None and spec.name == "place add":
+            name = await self._name_of_place(slash.channel_in(rest) or caller.channel or "")
+            if name is None:
+                await self._answers.give(body["response_url"], refusal(caller.language, "place.invite"))
+                return
+            if name and "name:" not in rest and "名前" not in rest:
+                typed += f" name:{name}"
+        await self._answers.give(body["response_url"], await self._desk.ask(caller, typed))
 
-    def _asked_for_form(self, line: str) -> CommandSpec | None:
-        """`/rondan digest ?` asks for the form of a command."""
-        words = line.lstrip("/").split()
-        if not words or words[-1] not in ("?", "？"):
+    async def _name_of_place(self, channel: str) -> str | None:
+        """What people call a channel; "" if Slack does not say, None if we are surely not in it."""
+        if channel[:1] not in ("C", "D", "G"):
+            return ""
+        try:
+            answer = await self._posts.api.call("conversations.info", {"channel": channel})
+        except Gone:
             return None
-        return self._specs.get(" ".join(words[:-1]))
-
-    async def _answer(self, url: str, reply: Reply, caller: Caller, *, replacing: bool = False) -> None:
-        message = self._paged(reply.message, caller.language)
-        private = reply.private or not reply.ok
-        await self._posts.api.answer(
-            url,
-            {
-                "response_type": "ephemeral" if private else "in_channel",
-                "replace_original": replacing and reply.replace,
-                **encode.posted(message),
-            },
-        )
+        except ChatError as error:
+            return None if name_of(error) == "channel_not_found" else ""
+        there = answer.get("channel") or {}
+        if there.get("is_member") is False:
+            return None
+        return f"#{there['name']}" if there.get("name") else ""
 
     # --- buttons ---
 
-    async def _action(self, body: Mapping[str, Any]) -> None:
+    async def _action(self, body: Body) -> None:
         action = body["actions"][0]
-        pressed = str(action.get("value") or action.get("action_id") or "")
-        view = body.get("view")
-        known = json.loads((view or {}).get("private_metadata") or "{}")
-        channel = (body.get("channel") or {}).get("id") or known.get("channel")
-        team = str((body.get("team") or {}).get("id") or "")
-        caller = await self._caller(str(body["user"]["id"]), channel, team)
+        pressed = str(action.get("value") or "")
+        if not pressed:
+            return  # a button that opens an address
+        if not pressed.startswith((MORE, *READING)) and self._is_again(body, pressed):
+            return
+        view = body.get("view") or {}
+        modal = view.get("type") == "modal"
         if pressed.startswith(HOME_BUTTON):
-            await self._home(caller.person.id, team, pressed.removeprefix(HOME_BUTTON))
+            await self._home(body, pressed.removeprefix(HOME_BUTTON))
             return
-        if pressed.startswith("more:"):
-            await self._answer(body["response_url"], self._more(pressed, caller), caller, replacing=True)
-            return
+        caller = await self._caller(body)
         message = body.get("message") or {}
-        anchor = str(message["ts"]) if message and not body.get("container", {}).get("is_ephemeral") else None
-        anchor = anchor or known.get("anchor")
+        private = bool((body.get("container") or {}).get("is_ephemeral"))
+        if pressed.startswith(MORE):
+            reply = self._answers.more(pressed, caller.language)
+            await self._answers.give(body["response_url"], reply, replacing=private)
+            return
+        anchor = str(message["ts"]) if message and not private else asked.known(body).get("anchor")
         answer = await self._desk.press(caller, pressed, anchor)
-        where = _where(caller.channel, anchor)
+        where = asked.where(caller.channel, anchor)
+        method = "views.push" if modal else "views.open"
         if isinstance(answer, Form):
-            await self._view("views.push" if view else "views.open", body, encode.modal(answer, where))
-        elif pressed.startswith(("v1:read:", "v1:page:")) and answer.ok:
+            await self._answers.show(method, body, encode.modal(answer, where))
+        elif pressed.startswith(READING) and answer.ok:
             page = encode.view(answer.message, answer.message.title, where, "read")
-            if view:
-                await self._posts.api.call("views.update", {"view_id": view["id"], "view": page})
+            if view.get("callback_id") == "read":
+                await self._answers.renew(view["id"], page)
             else:
-                await self._view("views.open", body, page)
+                await self._answers.show(method, body, page)
         elif view:
-            page = encode.view(answer.message, answer.message.title, where, "note")
-            await self._view("views.push", body, page)
+            await self._answers.show(method, body, self._answers.note(answer, "Rondan", where))
         else:
-            await self._answer(body["response_url"], answer, caller, replacing=anchor is None)
+            await self._answers.give(body["response_url"], answer, replacing=private)
 
-    async def _view(self, method: str, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
-        await self._posts.api.once(method, {"trigger_id": body["trigger_id"], "view": view})
+    def _is_again(self, body: Body, pressed: str) -> bool:
+        """Whether this is the second half of a double click."""
+        there = body.get("container") or {}
+        where = str(there.get("message_ts") or there.get("view_id") or "")
+        now = asyncio.get_running_loop().time()
+        key = (asked.who(body), where, pressed)
+        before = self._presses.get(key, -AGAIN)
+        _keep(self._presses, key, now)
+        return now - before < AGAIN
 
     # --- forms ---
 
-    async def _submitted(self, body: Mapping[str, Any]) -> Ack:
+    async def _submitted(self, body: Body) -> Ack:
         """A form was sent: the answer takes its place, or stands at its field if it was refused."""
-        view = body["view"]
-        known = json.loads(view.get("private_metadata") or "{}")
-        team = str((body.get("team") or {}).get("id") or "")
-        working = asyncio.ensure_future(self._submit(view, known, str(body["user"]["id"]), team))
-        done, _ = await asyncio.wait({working}, timeout=WAITS)
-        if not done:  # it goes on; Slack closes the form
-            self._later(_forget(working), {})
-            return None
         try:
+            working = self._working(body)
+            done, _ = await asyncio.wait({working}, timeout=WAITS)
+            if not done:
+                self._later(self._answered_later(working, body), body)
+                return {"response_action": "update", "view": self._noted(body, line(self._language_of(body), "wait"))}
             reply = working.result()
+            if reply.ok:
+                return {"response_action": "update", "view": self._noted(body, reply)}
         except Exception:
             number = secrets.token_hex(4)
             log.exception("slack.failed", number=number)
-            reply = _line(self._language, say(self._language, "failed", number=number))
-        if not reply.ok and view["blocks"]:
-            field = next((one["block_id"] for one in view["blocks"] if one.get("type") == "input"), None)
-            if field is not None:
-                return {"response_action": "errors", "errors": {field: reply.message.title[:150]}}
-        where = view.get("private_metadata") or ""
-        return {"response_action": "update", "view": encode.view(reply.message, reply.message.title, where, "note")}
+            reply = self._failure(body, number)
+        fields = [one["block_id"] for one in body["view"]["blocks"] if one.get("type") == "input"]
+        told = self._answers.typeable(reply.message).title.replace("`", "")
+        return {
+            "response_action": "errors",
+            "errors": {slash.at_fault(told, slash.filled(body["view"]), fields): shorten(told, 150)},
+        }
 
-    async def _submit(self, view: Mapping[str, Any], known: Mapping[str, Any], who: str, team: str) -> Reply:
-        caller = await self._caller(who, known.get("channel"), team)
-        callback, given = str(view["callback_id"]), slash.filled(view)
-        if callback.startswith("command:"):
-            return await self._desk.call(caller, callback.removeprefix("command:"), given)
-        return await self._desk.submit(caller, callback, given, known.get("anchor"))
+    def _working(self, body: Body) -> asyncio.Future[Reply]:
+        """What is made of a form. One that was sent twice is taken once, unless it was refused."""
+        view_id = str(body["view"]["id"])
+        before = self._sent.get(view_id)
+        if before is None or (before.done() and (before.exception() is not None or not before.result().ok)):
+            before = asyncio.ensure_future(self._submit(body))
+            _keep(self._sent, view_id, before)
+        return before
 
-    async def _suggest(self, body: Mapping[str, Any]) -> Ack:
-        """Slack asks what may stand in a field."""
+    async def _submit(self, body: Body) -> Reply:
+        view = body["view"]
+        caller = await self._caller(body)
+        name, given = str(view["callback_id"]), slash.filled(view)
+        if not name.startswith("command:"):
+            return await self._desk.submit(caller, name, given, asked.known(body).get("anchor"))
+        name = name.removeprefix("command:")
+        if name == "place add" and caller.roles & self._specs[name].roles:
+            called = await self._name_of_place(given.get("channel") or caller.channel or "")
+            if called is None:
+                return refusal(caller.language, "place.invite")
+            if called:
+                given.setdefault("name", called)
+        return await self._desk.call(caller, name, given)
+
+    async def _answered_later(self, working: asyncio.Future[Reply], body: Body) -> None:
+        """The answer, in place of the word that asked to wait; with what was written, if it was refused."""
+        began = asyncio.get_running_loop().time()
+        try:
+            reply = await asyncio.shield(working)
+        except Exception:
+            number = secrets.token_hex(4)
+            log.exception("slack.failed", number=number)
+            reply = self._failure(body, number)
+        if not reply.ok:
+            written = (Quote(blocks=(Paragraph(spans=spans(text)),)) for text in slash.filled(body["view"]).values())
+            reply = replace(reply, message=replace(reply.message, blocks=(*reply.message.blocks, *written)))
+        await asyncio.sleep(max(0.0, began + ARRIVES - asyncio.get_running_loop().time()))
+        try:
+            await self._answers.renew(body["view"]["id"], self._noted(body, reply))
+        except ChatError as error:  # it was closed meanwhile
+            log.info("slack.view-closed", error=str(error))
+            await self._tell(body, reply)
+
+    def _noted(self, body: Body, reply: Reply) -> dict[str, Any]:
+        view = body["view"]
+        title = str((view.get("title") or {}).get("text") or "Rondan")
+        return self._answers.note(reply, title, str(view.get("private_metadata") or ""))
+
+    async def _suggest(self, body: Body) -> Ack:
+        """Slack asks what may stand in a field. There nothing but what is offered can be chosen."""
         _, _, rest = str(body["action_id"]).partition(":")
         command, _, option = rest.rpartition(":")
-        known = json.loads((body.get("view") or {}).get("private_metadata") or "{}")
-        team = str((body.get("team") or {}).get("id") or "")
-        caller = await self._caller(str(body["user"]["id"]), known.get("channel"), team)
-        found = await self._desk.complete(caller, command, option, str(body.get("value") or ""))
-        return {"options": [encode.option(one) for one in found[:100] if len(one.value) <= 150]}
+        typed = str(body.get("value") or "")
+        try:
+            found = list(await self._desk.complete(await self._caller(body), command, option, typed))
+        except Exception:
+            log.exception("slack.not-completed", command=command, option=option)
+            found = []
+        kinds = {one.name: one.kind for one in self._specs[command].options} if command in self._specs else {}
+        if kinds.get(option) in ("period", "piece") and typed.strip() and typed not in (one.value for one in found):
+            found.append(Choice(value=typed.strip(), label=typed.strip()))  # `7d`, `#12`, words of a title
+        return {"options": [encode.option(one) for one in found[:100] if 1 <= len(one.value) <= 150]}
 
     # --- the menu of a message ---
 
-    async def _pointed(self, body: Mapping[str, Any]) -> None:
+    async def _pointed(self, body: Body) -> None:
         spec = self._points.get(str(body["callback_id"]))
-        channel, message = str(body["channel"]["id"]), body["message"]
-        caller = await self._caller(str(body["user"]["id"]), channel, str((body.get("team") or {}).get("id") or ""))
+        caller = await self._caller(body)
         if spec is None:
-            return
-        if not spec.name.lower().startswith("save"):
-            reply = await self._desk.point(caller, spec.name, str(message["ts"]))
+            reply = refusal(caller.language, "refused.stale")
+        elif spec.name == SAVE:
+            reply = await self._save(caller, body["message"])
         else:
-            reply = await self._save(caller, channel, message)
-        await self._answer(body["response_url"], reply, caller)
+            reply = await self._desk.point(caller, spec.name, str(body["message"]["ts"]))
+        await self._answers.give(body["response_url"], reply)
 
-    async def _save(self, caller: Caller, channel: str, message: Mapping[str, Any]) -> Reply:
-        if message.get("user") != caller.person.id and not caller.roles & {"moderator", "admin"}:
-            return _refusal(caller.language, say(caller.language, "save.not-yours"))
-        said = self._hearing.comment(message, channel, saved=True)
-        if said is None or not said.text:
-            return _refusal(caller.language, say(caller.language, "save.no-answer"))
+    async def _save(self, caller: Caller, message: Mapping[str, Any]) -> Reply:
+        """Keep an answer that was not heard as a comment, for who wrote it or a moderator."""
+        writer = str(message.get("user") or "")
+        if writer != caller.person.id and not caller.roles & {"moderator", "admin"}:
+            return refusal(caller.language, "save.not-yours")
+        await self._people.profile(writer)
+        said = self._hearing.comment(message, caller.channel or "", saved=True)
+        if said is None or not said.text or said.thread is None:
+            return refusal(caller.language, "save.no-answer")
+        reply = await self._desk.point(caller, SAVE, said.thread)
+        if not reply.ok:  # it answers nothing of ours
+            return refusal(caller.language, "save.no-answer")
         await self._ears.keep(said)
-        return _line(caller.language, say(caller.language, "save.kept"))
+        return reply
 
     # --- App Home ---
 
-    async def _home(self, who: str, team: str, line: str = "/digest period:new") -> None:
-        """The newest of what the reader follows, the topics, and a digest on demand."""
-        caller = await self._caller(who, None, team)
-        digest, topics = await self._desk.ask(caller, line), await self._desk.ask(caller, "/topics")
-        buttons = tuple(
-            Action(id=f"{HOME_BUTTON}/digest period:{period}", label=say(caller.language, f"home.{period}"))
-            for period in ("new", "week", "month")
-        )
-        view = encode.home([replace(digest.message, actions=(*buttons, *digest.message.actions)), topics.message])
+    async def _home(self, body: Body, period: str = "") -> None:
+        """The newest of what the reader follows, the topics, and a digest on demand.
+
+        Asking for what is new makes it old, so what was new at the first look stays for a while.
+        """
+        caller = replace(await self._caller(body), channel=None)
+        now, who = asyncio.get_running_loop().time(), caller.person.id
+        at, digest = self._homes.get(who, (-HOME_STANDS, None))
+        if digest is None or period or now - at > HOME_STANDS or digest.language != caller.language:
+            span = period if period in PERIODS else PERIODS[0]
+            digest = self._answers.typeable((await self._desk.ask(caller, f"/digest period:{span}")).message)
+            _keep(self._homes, who, (now, digest))
+        topics = self._answers.typeable((await self._desk.ask(caller, "/topics")).message)
+        buttons = tuple(Action(id=f"{HOME_BUTTON}{one}", label=say(caller.language, f"home.{one}")) for one in PERIODS)
+        view = encode.home([replace(digest, actions=(*buttons, *digest.actions)), topics])
         await self._posts.api.call("views.publish", {"user_id": who, "view": view})
 
-    # --- long answers ---
 
-    def _paged(self, message: Message, language: str) -> Message:
-        if encode.fits(message):
-            return message
-        room = (Action(id="more:x:1", label="x"), Action(id="more:x:2", label="x"))
-        pages = encode.paged(replace(message, actions=(*room, *message.actions)))
-        token = secrets.token_urlsafe(9)
-        self._pages[token] = [
-            *(replace(one, actions=()) for one in pages[:-1]),
-            replace(pages[-1], actions=message.actions),
-        ]
-        while len(self._pages) > ANSWERS:
-            self._pages.popitem(last=False)
-        return self._page(token, 0, language)
-
-    def _more(self, pressed: str, caller: Caller) -> Reply:
-        _, token, number = (*pressed.split(":"), "", "")[:3]
-        if not number.isdecimal() or int(number) >= len(self._pages.get(token, ())):
-            return _refusal(caller.language, say(caller.language, "page.gone"))
-        self._pages.move_to_end(token)
-        return Reply(message=self._page(token, int(number), caller.language), replace=True)
-
-    def _page(self, token: str, number: int, language: str) -> Message:
-        pages = self._pages[token]
-        turns = []
-        if number > 0:
-            turns.append(Action(id=f"more:{token}:{number - 1}", label=say(language, "page.back", n=number, of=0)))
-        if number + 1 < len(pages):
-            label = say(language, "page.next", n=number + 2, of=len(pages))
-            turns.append(Action(id=f"more:{token}:{number + 1}", label=label, style="primary"))
-        return replace(pages[number], actions=(*turns, *pages[number].actions))
-
-
-async def _forget(working: asyncio.Future[Reply]) -> None:
-    await working
-
-
-def _where(channel: str | None, anchor: str | None) -> str:
-    """What a view must know of where it was opened; it is asked again what its person may do."""
-    return json.dumps({"channel": channel, "anchor": anchor})
-
-
-def _private(sentence: str) -> dict[str, Any]:
-    return {"response_type": "ephemeral", "replace_original": False, "text": sentence}
-
-
-def _line(language: str, sentence: str) -> Reply:
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=language))
-
-
-def _refusal(language: str, sentence: str) -> Reply:
-    return replace(_line(language, sentence), ok=False)
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > REMEMBERED:
+        kept.popitem(last=False)

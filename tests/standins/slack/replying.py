@@ -120,7 +120,7 @@ class Replying(Talk):
         """The options of an acknowledgement, checked."""
         said = answer.ack or {}
         form = Form()
-        if said:
+        if said and said.get("options") != []:  # none: the client says that nothing fits
             options(form, said, [], 100)
         if form.problems:
             raise NoAnswer("; ".join(form.problems))
