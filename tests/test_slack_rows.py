@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from itertools import pairwise
 from pathlib import Path
 
@@ -103,6 +104,17 @@ async def test_messages_in_a_channel_keep_its_pace(tmp_path: Path, monkeypatch: 
         await here.publish()
         posts = [one.at for one in far.log if one.method == "chat.postMessage"]
         assert all(after - before > 0.19 for before, after in pairwise(posts))
+
+
+async def test_what_slack_finds_too_long_after_all_is_cut_and_keeps_its_buttons(tmp_path: Path) -> None:
+    far, (channel,), _ = far_side()
+    far.text_budget = 900
+    async with far, stage(far, tmp_path) as here:
+        place = await here.place(channel)
+        piece = await here.publish(found(text="長い話。" * 300, title="The night bus"))
+        assert await here.state(piece, place) == ("done", "")
+        [card] = far.messages(channel)
+        assert len(card.buttons) >= 4
 
 
 # --- hearing ---
@@ -241,6 +253,60 @@ async def test_talk_that_is_not_ours_is_not_kept(tmp_path: Path) -> None:
         await far.say(mika, elsewhere, "secret plans")
         assert await here.rows("select 1 from comment") == []
         assert await here.rows("select body from parked") == []
+
+
+async def test_what_becomes_of_a_channel_becomes_of_its_place(tmp_path: Path) -> None:
+    far, (renamed, archived, left, deleted), _ = far_side(4)
+    async with far, stage(far, tmp_path) as here:
+        made = [await here.place(one) for one in (renamed, archived, left, deleted)]
+        await far.rename(renamed, "town-hall")
+        await far.archive(archived)
+        await far.leave(left)
+        await far.delete_channel(deleted)
+        names = await here.rows("select name from place order by id limit 1")
+        assert names == [("#town-hall",)] or names == [("",)], "a name that somebody gave stays"
+        assert [bool(await here.paused(place)) for place in made] == [False, True, True, True]
+
+
+async def test_an_uninstalled_app_pauses_its_places(tmp_path: Path) -> None:
+    far, (channel,), _ = far_side()
+    async with far, stage(far, tmp_path) as here:
+        place = await here.place(channel)
+        await here.rows("select 1")  # where the place is, is known
+        await far.uninstall()
+        await far.delivered()
+        await here.ears.fold_all()
+        assert await here.paused(place)
+
+
+async def test_broadcasts_count_and_previews_are_no_edits(tmp_path: Path) -> None:
+    far, (channel,), mika = far_side()
+    async with far, stage(far, tmp_path) as here:
+        await here.place(channel)
+        await here.publish()
+        card = far.messages(channel)[0]
+        said = await far.say(mika, card, "見て https://example.org &amp; <b>", broadcast=True)
+        await far.unfurl(said)
+        await far.unfurl(card)
+        assert await here.rows("select text, edited_at from comment") == [
+            ("見て https://example.org &amp; <b>", None),
+        ]  # fmt: skip
+
+
+async def test_a_database_that_is_locked_in_a_storm_loses_nothing(tmp_path: Path) -> None:
+    far, (channel,), mika = far_side()
+    far.patience, far.retry_after = 0.5, (0, 0.5, 1.0, 2.0)
+    async with far, stage(far, tmp_path) as here:
+        await here.place(channel)
+        await here.publish()
+        card = far.messages(channel)[0]
+        lock = sqlite3.connect(tmp_path / "rondan.db", isolation_level=None)
+        lock.execute("begin immediate")
+        said = [await far.say(mika, card, f"words {number}") for number in range(100)]
+        await asyncio.sleep(1.5)
+        lock.execute("rollback")
+        lock.close()
+        assert len(await here.rows("select 1 from comment")) == len(said)
 
 
 # --- the connection ---

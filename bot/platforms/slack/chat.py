@@ -78,10 +78,12 @@ class SlackChat(Posts):
         self._ready = ready
         self._people = People(self, moderators)
         self._hearing = Hearing(self, self._people.name)
+        self._ears: Ears | None = None
         self._learning: dict[str, asyncio.Task[None]] = {}  # whose names are being asked for
 
     async def furnish(self, places: Iterable[Place]) -> None:
         self._hearing.places = {place.channel: place for place in places}
+        self._locate()
 
     def recall(
         self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
@@ -100,7 +102,8 @@ class SlackChat(Posts):
             self.open = api
             app = self._bolt(api, self._receiver(talk, ears))
             try:
-                await self._locate(ears)
+                self._ears = ears
+                self._locate()
                 if self._app_token is not None:
                     await self._socket(app, api, ears)
                 else:
@@ -109,7 +112,7 @@ class SlackChat(Posts):
                 await talk.close()
                 for task in list(self._learning.values()):
                     task.cancel()
-                self.open = None
+                self.open = self._ears = None
 
     async def _meet(self, api: Api) -> None:
         """Find out who we are; waits for as long as Slack can't be reached."""
@@ -127,11 +130,13 @@ class SlackChat(Posts):
         self.me, self.bot = str(me.get("user_id") or ""), str(me.get("bot_id") or "")
         self.team, self.address = str(me.get("team_id") or ""), str(me.get("url") or "")
 
-    async def _locate(self, ears: Ears) -> None:
-        """Tell in which workspace our places are."""
+    def _locate(self) -> None:
+        """Tell in which workspace our places are: an operator adds them by the channel's id alone."""
+        if self._ears is None:
+            return
         for place in self._hearing.places.values():
             if place.community != self.team:
-                await ears.keep(
+                self._ears.note(
                     Located(platform=self.name, channel=place.channel, community=self.team, name=place.name)
                 )
 

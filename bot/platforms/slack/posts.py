@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,7 +88,7 @@ class Posts:
                 if name_of(error.__cause__) not in TOO_BIG or attempt == 3:
                     raise
                 log.warning("slack.too-long", title=message.title, attempt=attempt)
-                message = encode.smaller(message)[0]
+                message = replace(encode.smaller(message)[0], actions=message.actions)  # it has room for them
         raise AssertionError("unreachable")
 
     async def find(self, place: Place, key: str, *, under: Ref | None = None, since: datetime) -> Lookup:
