@@ -43,7 +43,7 @@ docs: setup ## Write what is generated of the docs (settings, commands, .env.exa
 
 lock: ## Pin the newest versions that pyproject.toml allows
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
-	@.venv/lock/bin/uv pip compile pyproject.toml --group dev --generate-hashes --no-annotate --no-header \
+	@.venv/lock/bin/uv pip compile pyproject.toml --extra model --group dev --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --quiet -o /tmp/rondan-lock
 	@{ grep '^#' requirements.lock | head -3; cat /tmp/rondan-lock; } > requirements.new && mv requirements.new requirements.lock
 

@@ -137,9 +137,16 @@ FIRST = (
     "create table memo(platform text not null, key text not null, value text not null, primary key(platform, key))",
     "{search}",
 )
+
+SECOND: tuple[str, ...] = (
+    # --- topics: descriptions, rules, what was learned, which pieces were sorted ---
+    # --- search by section ---
+    # --- digests that are posted: schedules, editions, the comments that they quote; the author's answers ---
+    # --- people: opt-outs, erasures; curation ---
+)
 # fmt: on
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, SECOND)
 
 # Full text: bigrams made by us (`core.text.bigrams`), so no tokenizer that knows words is needed. Contentless, a third
 # of the size; deletion hands the old bigrams in (3.40 has no contentless_delete).
