@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench docs lock clean
+.PHONY: help setup run test lint bench eval docs lock clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ lint: setup ## Check style, types and the arrows between rooms
 
 bench: setup ## Measure; one JSON line a figure
 	@$(BIN)/python -m bench
+
+eval: setup ## Measure how well texts are read, on the labelled data in RONDAN_EVAL
+	@$(BIN)/rondan eval all $(or $(RONDAN_EVAL),../shared/eval)
 
 docs: setup ## Write what is generated of the docs (settings, commands, .env.example)
 	@$(BIN)/python -m docs.make

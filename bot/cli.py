@@ -272,6 +272,10 @@ def _status_text(result: dict[str, Any]) -> str:
             f"{counts['journal']} events waiting"
         ),
     ]
+    lines += [f"pictures: none is drawn, {lack}" for lack in result["pictures"]["missing"]]
+    if model := result["model"]:
+        rests = ", left alone for a while because it failed" if model["resting"] else ""
+        lines.append(f"model: {model['spent']} of {model['daily']} tokens today{rests}")
     lines += _place_lines(result["places"]) + _feed_lines(result["feeds"])
     lines += [f"{one['place']} {one['subject']}: {one['state']} — {one['reason']}" for one in result["lanes"]]
     return "\n".join(lines)
@@ -282,6 +286,18 @@ def export(jsonl: Annotated[Path, typer.Option("--jsonl", help="The file to writ
     """Write every piece, posting, reaction and comment, one JSON object a line."""
     result = _call("export", path=str(jsonl.absolute()))
     _show(result, as_json, f"{jsonl}: " + (", ".join(f"{n} {kind}s" for kind, n in result.items()) or "empty"))
+
+
+@app.command("eval")
+def eval_(
+    name: Annotated[str, typer.Argument(help="summaries, sentences, themes, ranking, topics, terms or all.")],
+    path: Annotated[Path, typer.Argument(help="The labelled data: a file, for ranking and all a folder.")],
+) -> None:
+    """Measure how well texts are read, on labelled data: one JSON line a set, the baseline beside ours."""
+    from digest import trials
+
+    for row in trials.run(name, path):
+        print(json.dumps(row, ensure_ascii=False), flush=True)
 
 
 @discord_app.command("invite")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from core.document import Block, Document, Image, Paragraph, Spans, plain_all, spans, words_of
 from core.text import length, shorten
@@ -15,6 +15,11 @@ _CAPTION = re.compile(
     r"|photos?|images?|figure|fig\.|illustrations?|sources?|credits?|caption|table|chart|courtesy)"
     r"(?:\s*\d+)?\s*(?:[：:＝=／/｜|）)】\]〕]|はイメージ|by\b|of\b|$)|[▲△▼↑]|[©Ⓒ]|\(c\)",
     re.IGNORECASE,
+)
+_BESIDE_PICTURE = re.compile(r"\((?:pictured|left|right)\b[^()]*\)|[（(]写真", re.IGNORECASE)
+_NOTE = re.compile(  # of the page, in texts whose layout is lost
+    r"(?i:published|(?:last )?updated|posted|modified|related|read more|文|取材)\s*[:：]|\d{1,2}:\d\d\s+[A-Z]{2,4}\b"
+    r"|(?i:scroll down (?:for|to)\b|click here\b|copyright (?:©|\d))|[©|]"
 )
 _BYLINE = re.compile(r"(?i:by)\s+[A-Z]")
 _QUOTED = re.compile(r"「[^「」]*」|『[^『』]*』|“[^“”]*”|\"[^\"]*\"")
@@ -38,18 +43,18 @@ def lead(body: Document | Iterable[Block] | str, sentences: int = 2, limit: int 
         blocks = body.blocks if isinstance(body, Document) else tuple(body)
         whole = plain_all(blocks)
     taken: list[str] = []
-    for one in [*_own_sentences(blocks)] or split(whole):
+    for one in [*own_sentences(blocks)] or split(whole):
         line = " ".join(one.split())
         if not line:
             continue
-        if len(taken) == sentences or (taken and length(_join([*taken, line])) > limit):
+        if len(taken) == sentences or (taken and length(join([*taken, line])) > limit):
             break
         taken.append(line)
-    return shorten(_join(taken), limit)
+    return shorten(join(taken), limit)
 
 
-def _own_sentences(blocks: tuple[Block, ...]) -> Iterator[str]:
-    """Sentences of the paragraphs that are the author's running text."""
+def own_sentences(blocks: Iterable[Block]) -> Iterator[str]:
+    """Sentences of the paragraphs that are the author's running text, as they stand there."""
     before: Block | None = None
     for block in blocks:
         if isinstance(block, Paragraph) and _is_running_text(block.spans, after_image=isinstance(before, Image)):
@@ -65,7 +70,13 @@ def _is_running_text(run: Spans, *, after_image: bool) -> bool:
     return stopped or not (after_image or length(text) <= _LABEL or _BYLINE.match(text))
 
 
-def _join(lines: list[str]) -> str:
+def passed_over(line: str) -> bool:
+    """Whether a line is a caption, a byline or nothing but somebody's words in quotation marks."""
+    line = line.strip()
+    return any(rule(line) for rule in (_CAPTION.match, _BESIDE_PICTURE.search, _NOTE.match, _QUOTED.fullmatch))
+
+
+def join(lines: Sequence[str]) -> str:
     """Sentences as one line: a space between two only after a Latin stop."""
     out = ""
     for line in lines:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +9,7 @@ from hypothesis import strategies as st
 from core.document import Block, Cited, Document, Heading, Image, Item, List, Paragraph, Quote, spans
 from core.text import length
 from digest.lead import lead
-from digest.ranking import Votes, contested, endorsed, rank_contested, rank_endorsed
+from digest.ranking import ENOUGH, Votes, contested, endorsed, rank_contested, rank_endorsed, usual
 
 COUNTS = st.integers(0, 10_000)
 
@@ -43,20 +38,37 @@ def test_ranks() -> None:
     assert rank_contested(["x", "y"], lambda one: Votes(4, 4) if one == "x" else Votes(6, 6)) == ["y", "x"]
 
 
-def test_bench(tmp_path: Path) -> None:
-    """The bench reads the open format and prints one JSON line a score and share."""
-    rows = [
-        f"0,now,{comment},{voter},{1 if voter % 10 > comment else -1}" for voter in range(90) for comment in range(8)
-    ]
-    folder = tmp_path / "made-up"
-    folder.mkdir()
-    (folder / "votes.csv").write_text("timestamp,datetime,comment-id,voter-id,vote\n" + "\n".join(rows), "utf-8")
-    ran = subprocess.run(
-        [sys.executable, "-m", "bench.ranking", str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    lines = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert [(line["score"], line["share"]) for line in lines[2:4]] == [("endorsed", 0.15), ("contested", 0.15)]
-    assert lines[4]["spearman"] > 0.9
+def test_what_is_usual_moves_small_counts_more_than_big_ones() -> None:
+    """Where nearly all is agreed with, 2 against 1 is no dispute yet, 20 against 10 is one."""
+    loved = [(19, 1)] * 30
+    expected = usual(loved)
+    assert expected is not None
+    assert expected.agree > 10 * expected.disagree
+    assert contested(20, 10, expected) > contested(2, 1, expected)
+    assert contested(2, 1, expected) < contested(10, 5, expected) < contested(200, 100, expected)
+    assert usual(loved[: ENOUGH - 1]) is None
+    assert usual([*loved[: ENOUGH - 1], (0, 0)]) is None
+
+
+def test_the_usual_split_is_firm_where_things_are_alike() -> None:
+    alike, apart = usual([(5, 5)] * 20), usual([(10, 0), (0, 10)] * 10)
+    assert alike is not None
+    assert apart is not None
+    assert alike.agree == pytest.approx(alike.disagree)
+    assert alike.agree + alike.disagree > 10 * (apart.agree + apart.disagree)
+
+
+@given(st.lists(st.tuples(COUNTS, COUNTS), min_size=ENOUGH, max_size=30), COUNTS, COUNTS)
+def test_contested_is_bounded_whatever_is_usual(counts: list[tuple[int, int]], agree: int, disagree: int) -> None:
+    assert 0 < contested(agree, disagree, usual(counts)) < 1
+
+
+def test_ranks_read_what_is_usual() -> None:
+    """Six votes of chance prove less of a dispute among eleven things that are loved than fifteen against."""
+    votes = {"few": Votes(3, 3), "many": Votes(60, 15)}
+    assert rank_contested(votes, votes.__getitem__) == ["few", "many"]
+    votes |= {str(number): Votes(19, 1) for number in range(11)}
+    assert rank_contested(votes, votes.__getitem__)[:2] == ["many", "few"]
 
 
 # --- leads ---
