@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,6 +16,7 @@ from core.stances import Scale
 from core.times import Clock
 from storage import hearing, journal, recall
 from storage.db import Db
+from storage.outside import Outside
 
 log = structlog.get_logger()
 
@@ -24,8 +25,14 @@ RECALL_AGAIN, LONGEST_AGAIN = 60.0, 3600.0  # seconds until a recall that failed
 SWEEP_EVERY = 3600.0  # seconds between two looks for events whose message never became known
 
 
+async def _nobody() -> None:
+    """Tells no platform anything."""
+
+
 class Collector:
-    """The `Ears` of every platform. `folded` is called with the number of events after each fold."""
+    """The `Ears` of every platform. `folded` is called with the number of events after each fold, `moved` when a
+    channel has got another id: the platforms are to be told their places.
+    """
 
     def __init__(
         self,
@@ -35,6 +42,7 @@ class Collector:
         folded: Callable[[int], None] = lambda _n: None,
         *,
         days: int = 7,
+        moved: Callable[[], Awaitable[None]] = _nobody,
     ) -> None:
         """Messages younger than `days` are looked at again after an absence."""
         self._db = db
@@ -42,6 +50,9 @@ class Collector:
         self._clock = clock
         self._folded = folded
         self._days = days
+        self._moved = moved
+        self._has_moved = False
+        self.outside = Outside(db)
         self._wake = asyncio.Event()
         self._noted: list[Heard] = []
         self._folding = asyncio.Lock()
@@ -54,6 +65,9 @@ class Collector:
         self._reads: dict[tuple[str, str], Read] = {}
 
     async def keep(self, event: Heard) -> None:
+        await self.outside.ready()
+        if not self.outside.takes(event):
+            return
         await self._db.add(journal.KEEP, (journal.encode(event),))
         self._wake.set()
 
@@ -99,11 +113,18 @@ class Collector:
     async def _fold_all(self) -> int:
         noted = list(self._noted)
         if noted:
-            await asyncio.gather(*(self._db.add(journal.KEEP, (journal.encode(event),)) for event in noted))
+            await self.outside.ready()
+            taken = filter(self.outside.takes, noted)
+            await asyncio.gather(*(self._db.add(journal.KEEP, (journal.encode(event),)) for event in taken))
             del self._noted[: len(noted)]  # only now: what fails, or is cancelled, is tried again
         total = 0
         while True:
-            done = await hearing.fold(self._db, self._stance, self._clock())
+            await self.outside.ready()
+            done = await hearing.fold(self._db, self._stance, self.outside, self._clock())
+            self._has_moved |= done.moved
+            if self._has_moved:
+                await self._moved()
+                self._has_moved = False
             if not done.events:
                 return total
             total += done.events

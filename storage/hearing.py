@@ -8,27 +8,30 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.chat import Cleared, Commented, Copied, Left, Located, Reacted, Read, Removed
+from core.chat import Cleared, Commented, Copied, Heard, Left, Located, Moved, Reacted, Read, Removed
 from core.times import DAY, micros
-from storage import postings, recall
+from storage import moves, postings, recall
 from storage.comments import erase_comment, fold_comments
 from storage.db import Db, Tx
-from storage.journal import decode
+from storage.journal import decode, encode
+from storage.outside import Outside
 from storage.reactions import StanceOf, fold_cleared, fold_reactions
 from storage.spots import Folded, anchors_at, park
 
 
-async def fold(db: Db, stance_of: StanceOf, now: datetime, limit: int = 1000) -> Folded:
+async def fold(db: Db, stance_of: StanceOf, outside: Outside, now: datetime, limit: int = 1000) -> Folded:
     """Fold up to `limit` journal rows, oldest first. `events` 0 means that the journal is empty."""
-    return await db.write(lambda tx: _fold(tx, stance_of, now, limit))
+    return await db.write(lambda tx: _fold(tx, stance_of, outside, now, limit))
 
 
-async def _fold(tx: Tx, stance_of: StanceOf, now: datetime, limit: int) -> Folded:
+async def _fold(tx: Tx, stance_of: StanceOf, outside: Outside, now: datetime, limit: int) -> Folded:
     journal = await tx.read("select id, body from heard order by id limit ?", limit)
     done = Folded(events=len(journal))
     if not journal:
         return done
-    events = [(row["body"], decode(row["body"])) for row in journal]
+    told = await _today(tx, [row["body"] for row in journal], now, done)
+    events = [(body, event) for body, event in told if outside.takes(event)]  # who opted out meanwhile
+    done.dropped += len(told) - len(events)
     # Kind by kind, since statements for many events at once are far cheaper. The order within a kind does not matter
     # (`core.folding`); copies come before what is said under them, comments before the reactions to them, removals and
     # clearings after what they remove.
@@ -50,6 +53,22 @@ async def _fold(tx: Tx, stance_of: StanceOf, now: datetime, limit: int) -> Folde
     await recall.advance(tx, [one for _, one in events if isinstance(one, Read)])
     await tx.run("delete from heard where id <= ?", journal[-1]["id"])
     return done
+
+
+async def _today(tx: Tx, bodies: list[str], now: datetime, done: Folded) -> list[tuple[str, Heard]]:
+    """What was kept, as it would be told today: channels may have got other ids, even in this batch."""
+    events = [decode(body) for body in bodies]
+    moved = [one for one in events if isinstance(one, Moved)]
+    if moved:
+        await moves.fold_moved(tx, moved, now)
+        done.moved = True
+    names = await moves.names(tx)
+    if not names:
+        return list(zip(bodies, events, strict=True))
+    told = [moves.renamed(event, names) for event in events]
+    return [
+        (body if one is before else encode(one), one) for body, before, one in zip(bodies, events, told, strict=True)
+    ]
 
 
 async def _fold_copied(tx: Tx, run: list[tuple[str, Copied]], now: datetime, done: Folded) -> None:
@@ -81,7 +100,7 @@ async def _fold_removed(tx: Tx, event: Removed, now: datetime, done: Folded) -> 
     leaves = []
     for anchor in anchors.values():
         if anchor.comment is not None:
-            await erase_comment(tx, anchor.comment)
+            await erase_comment(tx, anchor.comment, now)
             done.pieces.add(anchor.piece or 0)
         elif anchor.leaf is not None and await _still_ours(tx, anchor.leaf, gone):
             leaves.append(anchor.leaf)
@@ -113,7 +132,7 @@ async def _fold_left(tx: Tx, event: Left) -> None:
     column, value = ("channel", event.channel) if event.channel is not None else ("community", event.community)
     await tx.run(
         f"update place set paused=? where platform=? and {column}=? and paused is null",
-        "the channel is gone, or the bot was removed from it", event.platform, value,
+        moves.LEFT, event.platform, value,
     )  # fmt: skip
 
 

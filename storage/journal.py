@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from core.chat import Cleared, Commented, Copied, Heard, Left, Located, Person, Reacted, Read, Removed
+from core.chat import Cleared, Commented, Copied, Heard, Left, Located, Moved, Person, Reacted, Read, Removed
 from core.times import micros, moment
 
 KEEP = "insert into heard(body) values(?)"
@@ -42,6 +42,8 @@ def encode(event: Heard) -> str:
             ]  # fmt: skip
         case Located():
             row = ["p", event.platform, event.channel, event.community, event.name]
+        case Moved():
+            row = ["m", event.platform, event.channel, event.to, micros(event.at)]
         case Read():
             row = ["w", event.platform, event.where, event.newest]
     return _to_json(row)
@@ -76,6 +78,8 @@ def decode(body: str) -> Heard:
             )
         case "p":
             return Located(platform=row[1], channel=row[2], community=row[3], name=row[4])
+        case "m":
+            return Moved(platform=row[1], channel=row[2], to=row[3], at=moment(row[4]))
         case "w":
             return Read(platform=row[1], where=row[2], newest=row[3])
         case other:

@@ -18,11 +18,12 @@ CHUNK = 400  # values in one IN list
 
 @dataclass(slots=True)
 class Folded:
-    """What a fold did. `pieces` had something change; `left` are channels to pause, with the reason as a sentence."""
+    """What a fold did. `pieces` had something change; `moved`: a channel has another id now."""
 
     events: int = 0
     parked: int = 0
     dropped: int = 0
+    moved: bool = False
     pieces: set[int] = field(default_factory=set)
 
 
@@ -59,23 +60,23 @@ async def anchors_at(db: Reader, spots: Iterable[Spot]) -> dict[Spot, Anchor]:
     return found
 
 
-async def people_ids(tx: Tx, people: Iterable[tuple[str, Person]]) -> dict[tuple[str, str], int | None]:
-    """Ids of people by (platform, account), made where new; None for who opted out. Names follow what was told last."""
+async def people_ids(tx: Tx, people: Iterable[tuple[str, Person]]) -> dict[tuple[str, str], int]:
+    """Ids of people by (platform, account), made where new. Names follow what was told last."""
     named: dict[tuple[str, str], str] = {}
     for platform, person in people:
         named[platform, person.id] = person.name or named.get((platform, person.id), "")
     renamed: dict[int, str] = {}
-    found: dict[tuple[str, str], int | None] = {}
+    found: dict[tuple[str, str], int] = {}
     accounts = sorted({account for _, account in named})
 
     async def look() -> None:
         for some in chunks(accounts):
-            sql = f"select id, platform, account, name, opted_out from person where account in ({marks(len(some))})"
+            sql = f"select id, platform, account, name from person where account in ({marks(len(some))})"
             for row in await tx.read(sql, *some):
                 key = (row["platform"], row["account"])
                 if key in named:
-                    found[key] = None if row["opted_out"] else row["id"]
-                    if named[key] and named[key] != row["name"] and not row["opted_out"]:
+                    found[key] = row["id"]
+                    if named[key] and named[key] != row["name"]:
                         renamed[row["id"]] = named[key]
 
     await look()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import emoji
 import structlog
 
 from bot.platforms.slack.posts import Posts
-from core.chat import Commented, Heard, Left, Located, Person, Place, Reacted, Removed
+from core.chat import Commented, Heard, Left, Located, Moved, Person, Place, Reacted, Removed
 
 log = structlog.get_logger()
 
@@ -24,12 +24,22 @@ _TOKEN = re.compile(r"<(?P<what>[^<>|]+)(?:\|(?P<label>[^<>]*))?>")
 
 
 class Hearing:
-    """`places` are ours by channel; `name_of` gives the name of a person, if it is known."""
+    """`places` are ours by every id that their channel has or had; `name_of` gives the name of a person, if known."""
 
     def __init__(self, posts: Posts, name_of: Callable[[str], str]) -> None:
         self._posts = posts
         self._name_of = name_of
         self.places: Mapping[str, Place] = {}
+
+    def furnish(self, places: Iterable[Place]) -> None:
+        """These are our places. A former id leads to the place that has the channel now."""
+        there = list(places)
+        now = {place.channel: place for place in there}
+        self.places = now | {former: place for place in there for former in place.former}
+
+    def today(self, channel: str) -> str:
+        """What a channel is called now: people and Slack may still use an id that it had."""
+        return self.places[channel].channel if channel in self.places else channel
 
     def events(self, body: Mapping[str, Any]) -> list[Heard]:
         """What one envelope tells of our places; nothing for what is no business of ours."""
@@ -37,18 +47,23 @@ class Hearing:
         kind = event.get("type")
         if kind in UNINSTALLED:
             return [Left(platform="slack", at=_now(event), community=str(body.get("team_id") or self._posts.team))]
-        channel = _channel(event)
-        if channel not in self.places:
+        if kind == "channel_id_changed":  # of any channel: it may be one of ours by an id of which we hear later
+            old, new = str(event["old_channel_id"]), str(event["new_channel_id"])
+            return [Moved(platform="slack", channel=old, to=new, at=_now(event))]
+        named = _channel(event)
+        if named not in self.places:
             return []
+        channel = self.today(named)
         if kind == "message":
             return self._message(event, channel)
         if kind in ("reaction_added", "reaction_removed"):
             return self._reaction(event, channel)
         if kind in GONE or (kind == "member_left_channel" and event.get("user") == self._posts.me):
-            return [Left(platform="slack", at=_now(event), channel=channel)]
+            return [Left(platform="slack", at=_now(event), channel=named)]  # a former id may go, and the channel stays
         if kind in ("channel_rename", "group_rename"):
             name = f"#{event['channel']['name']}"
-            return [Located(platform="slack", channel=channel, community=str(body.get("team_id") or ""), name=name)]
+            # Not `team_id`: of a shared channel that may be the other organisation's.
+            return [Located(platform="slack", channel=channel, community=self._posts.team, name=name)]
         return []
 
     def _message(self, event: Mapping[str, Any], channel: str) -> list[Heard]:
@@ -77,11 +92,10 @@ class Hearing:
         """What a reader said under a piece, from a message as Slack gives it; None if it is no answer to one."""
         if message.get("subtype") not in SAID or message.get("bot_id") or self._posts.is_mine(dict(message)):
             return None
-        root, ts = message.get("thread_ts"), str(message["ts"])
-        if root is None or root == ts or not (root in self._posts.ours or self._is_under_ours(message)):
+        root, ts, who = message.get("thread_ts"), str(message["ts"]), str(message.get("user") or "")
+        if not who or root is None or root == ts or not (root in self._posts.ours or self._is_under_ours(message)):
             return None
         edited = (message.get("edited") or {}).get("ts")
-        who = str(message.get("user") or "")
         return Commented(
             platform="slack",
             channel=channel,

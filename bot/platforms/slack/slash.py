@@ -32,11 +32,14 @@ SCOPES = {
 }
 """What the app may do, and what for."""
 YES = {"en": {"yes": "yes", "no": "no"}, "ja": {"yes": "はい", "no": "いいえ"}}
-OPTIONAL = {"metadata.message:read": "to read the marks on its own messages, if Slack asks for it"}
+OPTIONAL = {
+    "files:write": "for the pictures of digests; without it their text stands alone",
+    "metadata.message:read": "to read the marks on its own messages, if Slack asks for it",
+}
 EVENTS = (
-    "app_home_opened", "app_uninstalled", "channel_archive", "channel_deleted", "channel_rename", "group_archive",
-    "group_deleted", "group_rename", "member_left_channel", "message.channels", "message.groups", "reaction_added",
-    "reaction_removed", "subteam_members_changed", "tokens_revoked",
+    "app_home_opened", "app_uninstalled", "channel_archive", "channel_deleted", "channel_id_changed", "channel_rename",
+    "group_archive", "group_deleted", "group_rename", "member_left_channel", "message.channels", "message.groups",
+    "reaction_added", "reaction_removed", "subteam_members_changed", "tokens_revoked",
 )  # fmt: skip
 
 _TOKEN = re.compile(r"<(?:@|#|!subteam\^)(?P<id>\w+)(?:\|[^<>]*)?>")
