@@ -97,10 +97,15 @@ _UNSTOPPED = (
     rf"(?<=[{_JA}])(?:です|でした|でしょう|ましょう|ません|ください|下さい)(?=[\p{{Han}}\p{{Katakana}}\p{{Lu}}\p{{N}}])"
     rf"|(?:です|(?<!ます)ます|でした|ました|ません)(?={_BEGINS})|(?<=[るただいうくすんつむぶぬぐ])(?={_TURNS})"
 )
+# A face takes the place of a stop after a polite form only: つのだ☆ひろ is a name, 美味しい🍣を食べた goes on.
+_POLITE = r"(?:です|ます|でした|ました|ません|でしょう|ましょう|ください|下さい)[ねよ]?"
+_FACE = r"\p{Extended_Pictographic}\p{Regional_Indicator}☆★♡〜～~…"
+_FACED = rf"(?=[{_FACE}・^wｗ])(?<={_POLITE})(?:(?=[{_FACE}])\X|[・^]{{2,}};?|[wｗ]+(?![A-Za-z0-9.]))++"
 _STOP = regex.compile(
     rf"(?P<stop>[{_STOPS}][{_STOPS}…]*(?:[wｗ]+(?![\w.]))?[」』）〕】》〉”’)\]]*)(?P<line>{_LINE_END})?"
     rf"|(?P<unstopped>{_UNSTOPPED})"
-    rf"|(?P<laugh>(?<=[{_JA}])[wｗ]{{2,}}(?=[{_JA}\s]))"  # やばいwww|それな
+    rf"|(?P<face>{_FACED})(?P<line>{_LINE_END})?"
+    rf"|(?P<laugh>(?<=[{_JA}])[wｗ]{{2,}}(?=[{_JA}\s]))(?P<line>{_LINE_END})?"  # やばいwww|それな
     rf"|(?P<bare>(?<!\s){_LINE_END})"  # not from within a run of spaces: that would take a time squared
 )
 _LINE = regex.compile(_LINE_END)
@@ -113,14 +118,17 @@ _REPORTED = regex.compile(
     r"[、，,。.！？…‥・〜～)）」』】〕]|[をへ]|[のはがにでもや](?=[\p{Han}\p{Katakana}、，「『])|の(?:よう|ひと|こと|だ|で|は|か)"
     r"|と(?!ころ|にかく|ても|っても|りあえず|もあれ|もかく|もに|はいえ|んでも|き[、は])|って|なんて|など|だとか|かと|だと(?!し)"
 )
+_FACE_GOES_ON = regex.compile(rf"{_REPORTED.pattern}|[!?(（]|けれ?ど|から|ので|のに|し[、，]|では(?![、，])")
 _ENUMERATOR = regex.compile(r"[（(][0-9０-９一二三四五六七八九十ア-ンa-zA-Zⅰ-ⅻⅠ-Ⅻ]{1,2}[）)]|（(?:登壇|中略|前略)）")
 _ATTACHED = regex.compile(r"[（(]|\[\d")  # 反対である。（筆者は元官僚）| stands with the sentence before it
+_LAUGH = r"笑|爆笑|苦笑|涙|泣|汗"
 _LAUGHED = regex.compile(
-    r"(?<=[るただいうすねよわな！!ー])[（(](?:笑|爆笑|苦笑|涙|泣|汗)[）)](?=[\p{Han}\p{Katakana}「『]|でも)"
+    rf"(?<=[るただいうすねよわな！!ー])[（(](?:{_LAUGH})[）)](?=[\p{{Han}}\p{{Katakana}}「『]|でも)"
+    rf"|(?<={_POLITE})[（(](?:{_LAUGH}|[^\p{{L}}\p{{N}}]{{1,4}}[oO]?[^\p{{L}}\p{{N}}]{{1,4}})[）)](?!{_FACE_GOES_ON.pattern})"
 )
 _WORD_BEFORE = regex.compile(r"(?:[\w&]+\.)*[\w&]+\Z", regex.REVERSE)
 _TITLE = regex.compile(
-    r"(?i:mr|mrs|ms|mx|dr|prof|st|gen|gov|sen|rep|sgt|lt|capt|hon|rev|pres|vs|e\.g|i\.e|cf|viz|approx|jan|feb|aug|sept|oct|nov|dec)"
+    r"(?i:mr|mrs|ms|mx|dr|prof|st|mt|gen|gov|sen|rep|sgt|lt|capt|hon|rev|pres|vs|e\.g|i\.e|cf|viz|approx|jan|feb|aug|sept|oct|nov|dec)"
 )
 _NUMBERED = regex.compile(r"(?i:no|nos|fig|figs|vol|pp?|ch|sec|art|eq)")
 _MAY_END = regex.compile(r"(?:\p{L}\.)*\p{Lu}|(?i:[ap]\.m|inc|ltd|co|corp|jr|sr|ph\.d|al|bros|dept|est)")
@@ -176,6 +184,8 @@ def _ends_sentence(text: str, match: regex.Match[str], language: str) -> bool:
     """Whether a sentence ends with this match of `_STOP`."""
     if match["laugh"] or match["unstopped"] is not None:
         return True
+    if match["face"] is not None:
+        return match["line"] is not None or not _FACE_GOES_ON.match(text, match.end())
     if match["bare"] is not None:
         after = text[match.end() : match.end() + 1]
         blank_line = match[0].count("\n") > 1
@@ -209,7 +219,7 @@ def _exclaimed(text: str, at: int, end: int, first: str) -> bool:
 def _new_word(text: str, end: int) -> bool:
     """Whether the next word can begin an English sentence: it isn't lower case and no mark carries on."""
     after = text[_NEXT_WORD.match(text, end).end() :][:1]
-    return not after.islower() and after not in (",", ";", ":", "-", "–", "—")
+    return not after.islower() and after not in (".", ",", ";", ":", "-", "–", "—")
 
 
 def _begins_line(text: str, at: int) -> bool:
