@@ -25,7 +25,7 @@ from bench.discord_program import essay, kept, posted, publish, retract, rows, u
 from bench.slack_server import Address, Far, serving
 from bot.house import House
 from bot.platforms.slack import api
-from bot.platforms.slack.chat import CONNECTIONS
+from bot.platforms.slack.sockets import CONNECTIONS
 from bot.settings import Settings
 from core.chat import Place
 from core.times import now

@@ -288,6 +288,34 @@ def export(jsonl: Annotated[Path, typer.Option("--jsonl", help="The file to writ
     _show(result, as_json, f"{jsonl}: " + (", ".join(f"{n} {kind}s" for kind, n in result.items()) or "empty"))
 
 
+@app.command()
+def retention(
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be erased.")] = False, as_json: Json = False
+) -> None:
+    """Erase now what is older than the settings keep it; the bot does so by itself every night."""
+    result = _call("retention", plan=plan)
+    days = result["days"]
+    head = "would be erased:" if plan else "erased:"
+    lines = [
+        f"{result['comments']} comments older than {days['comments']} days",
+        f"{result['reactions']} reactions older than {days['reactions']} days (their counts stay)",
+        f"{result['places']} channels that the bot was removed from more than {days['places']} days ago",
+    ]
+    _show(result, as_json, "\n".join([head, *(f"  {line}" for line in lines)]))
+
+
+@app.command()
+def privacy(lang: Annotated[str, typer.Option(help="en or ja.")] = "en") -> None:
+    """Print the privacy notice to publish, with these settings: RONDAN_OPERATOR names who runs this."""
+    from bot.notice import notice
+    from core.errors import Refusal
+    from core.speech import LANGUAGES
+
+    if lang not in LANGUAGES:
+        raise Refusal(f"--lang {lang}: choose one of {', '.join(LANGUAGES)}")
+    print(notice(_settings(), lang), end="")
+
+
 @app.command("eval")
 def eval_(
     name: Annotated[str, typer.Argument(help="summaries, sentences, themes, ranking, topics, terms or all.")],
@@ -329,7 +357,7 @@ def slack_manifest(
 # --- places ---
 
 Layout = Annotated[
-    str | None, typer.Option(help="card: one message; thread: the sections under it; discord also forum, follow.")
+    str | None, typer.Option(help="card; thread: sections under it; queue: for moderators; discord also forum, follow.")
 ]
 Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only pieces on this topic (again for more).")]
 Filter = Annotated[str | None, typer.Option(help="topic: author: source: language: word: with AND, OR, NOT, ( ).")]
@@ -340,6 +368,7 @@ Cap = Annotated[int | None, typer.Option(help="Most pieces a day; the rest come 
 Audience = Annotated[str | None, typer.Option(help="Who sees comments made there: place, community, publication.")]
 Name = Annotated[str | None, typer.Option(help="What to call it.")]
 Mention = Annotated[str | None, typer.Option(help="Id of a role to mention at new pieces (discord).")]
+Review = Annotated[bool | None, typer.Option("--review/--no-review", help="Pieces wait there for a moderator.")]
 Community = Annotated[str | None, typer.Option(help="Id of the server that the channel is of (discord).")]
 
 
@@ -358,13 +387,14 @@ def place_add(
     audience: Audience = None,
     name: Name = None,
     mention: Mention = None,
+    review: Review = None,
     community: Community = None,
     as_json: Json = False,
 ) -> None:
     """Make a channel a place of the publication."""
     result = _call(
         "place add", address=address, layout=layout, topics=topic, filter=filter_, lang=lang, zone=zone, quiet=quiet,
-        cap=cap, audience=audience, name=name, mention=mention, community=community,
+        cap=cap, audience=audience, name=name, mention=mention, review=review, community=community,
     )  # fmt: skip
     _show(result, as_json, "\n".join(_place_lines([result])))
 
@@ -382,6 +412,7 @@ def place_set(
     audience: Audience = None,
     name: Name = None,
     mention: Mention = None,
+    review: Review = None,
     community: Community = None,
     pause: Annotated[str | None, typer.Option(help="Stop posting there, with a reason.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Post there again.")] = False,
@@ -390,7 +421,8 @@ def place_set(
     """Change a place; only what is given."""
     result = _call(
         "place set", address=address, layout=layout, topics=topic, filter=filter_, lang=lang, zone=zone, quiet=quiet,
-        cap=cap, audience=audience, name=name, mention=mention, community=community, paused="" if resume else pause,
+        cap=cap, audience=audience, name=name, mention=mention, review=review, community=community,
+        paused="" if resume else pause,
     )  # fmt: skip
     _show(result, as_json, "\n".join(_place_lines([result])))
 

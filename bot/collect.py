@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,6 +17,7 @@ from core.stances import Scale
 from core.times import Clock
 from storage import hearing, journal, recall
 from storage.db import Db
+from storage.ledger import Ledger
 from storage.outside import Outside
 
 log = structlog.get_logger()
@@ -43,8 +45,9 @@ class Collector:
         *,
         days: int = 7,
         moved: Callable[[], Awaitable[None]] = _nobody,
+        ledger: Ledger | None = None,
     ) -> None:
-        """Messages younger than `days` are looked at again after an absence."""
+        """Messages younger than `days` are looked at again after an absence. `ledger`: what people asked for."""
         self._db = db
         self._scale = scale
         self._clock = clock
@@ -52,11 +55,12 @@ class Collector:
         self._days = days
         self._moved = moved
         self._has_moved = False
-        self.outside = Outside(db)
+        self.outside = Outside(db, ledger)
         self._wake = asyncio.Event()
         self._noted: list[Heard] = []
         self._folding = asyncio.Lock()
         self._missed: dict[str, None] = {}  # platforms to recall, in order
+        self._proving: set[str] = set()  # those of which no count is believed
         self._absence = asyncio.Event()
         self._failures: Counter[str] = Counter()  # recalls in a row that failed, by platform
         # How far a channel was heard may be written down only where no gap is left behind it: until a recall has ended,
@@ -87,6 +91,13 @@ class Collector:
         self._missed[platform] = None
         self._whole.discard(platform)
         self._absence.set()
+
+    def prove(self, platform: str) -> None:
+        """Look at recent days again though nothing was missed, also where the counts of reactions are what we have: one
+        that went and one that came are the same count.
+        """
+        self._proving.add(platform)
+        self.missed(platform)
 
     async def run(self) -> None:
         """Fold the journal until cancelled. What a crash leaves in it is folded at the next start."""
@@ -120,7 +131,7 @@ class Collector:
         total = 0
         while True:
             await self.outside.ready()
-            done = await hearing.fold(self._db, self._stance, self.outside, self._clock())
+            done = await hearing.fold(self._db, self.stance_of, self.outside, self._clock())
             self._has_moved |= done.moved
             if self._has_moved:
                 await self._moved()
@@ -132,7 +143,8 @@ class Collector:
                 log.debug("collect.folded", events=done.events, parked=done.parked, dropped=done.dropped)
             self._folded(done.events)
 
-    def _stance(self, emoji: str) -> str | None:
+    def stance_of(self, emoji: str) -> str | None:
+        """The stance that an emoji means here, or None."""
         stance = self._scale.of(emoji)
         return None if stance is None else stance.key
 
@@ -175,6 +187,8 @@ class Collector:
         await self.fold_all()  # what was heard already needs no recalling
         began = self._clock()
         known = await recall.known(self._db, chat.name, began - timedelta(days=self._days))
+        if chat.name in self._proving:
+            known = [replace(one, reactions=dict.fromkeys(one.reactions, -1)) for one in known]
         read = await recall.watermarks(self._db, chat.name)
         comments = {(one.channel, one.ref.id) for one in known if one.comment}
         made = 0
@@ -191,6 +205,7 @@ class Collector:
             for event in events:
                 await self.keep(event)
             made += len(events)
+        self._proving.discard(chat.name)
         for reason, count in unreadable.items():
             log.warning("collect.unreadable", platform=chat.name, messages=count, reason=reason)
         if made:

@@ -75,7 +75,7 @@ async def _answers(house: House) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         stance = house.settings.stances.of(row["emoji"])
         yield "reaction", {
             "piece": row["piece_id"], "place": f"{row['platform']}:{row['channel']}", "message": row["anchor"],
-            "comment": row["comment_id"], "section": row["section"], "person": row["account"], "emoji": row["emoji"],
+            "comment": row["comment_id"], "section": row["section"], "person": row["hash"], "emoji": row["emoji"],
             "stance": stance.key if stance else None, "source": row["source"], "at": moment(row["at"]).isoformat(),
         }  # fmt: skip
     async for row in overview.all_comments(house.db):

@@ -46,7 +46,7 @@ class Feeds:
         A feed that can't be read is added too: it is tried again. Refusal for what is no address, or is a source
         already. `tell` hears what was found on the way.
         """
-        _check(address)
+        check_address(address)
         found, title = address, ""
         try:
             named = await discover(self._fetcher, self._pool, address)
@@ -69,7 +69,7 @@ class Feeds:
         return await sources.source(self._db, feed.id), polled
 
     async def test(self, address: str) -> FeedTrial:
-        _check(address)
+        check_address(address)
         named = await discover(self._fetcher, self._pool, address)
         found = named[0][0] if named else address
         fetched = await self._fetcher.fetch(found)
@@ -101,6 +101,7 @@ class Feeds:
         return await sources.sources(self._db, "feed")
 
 
-def _check(address: str) -> None:
+def check_address(address: str) -> None:
+    """Refusal for what no request can be made of."""
     if not address.lower().startswith(("http://", "https://")):
         raise Refusal(f"{address!r} is no address: it must begin with http:// or https://")

@@ -10,9 +10,13 @@ from typing import Any, Self
 
 import structlog
 
-from bot import folders, ingest, owner, timers
+from bot import folders, ingest, model, owner, retention, timers
 from bot.collect import Collector
+from bot.drafting import Drafts
+from bot.editions import Editions
 from bot.feeding import Feeds
+from bot.model import Model
+from bot.pictures import Pictures
 from bot.platforms.console import Console
 from bot.platforms.discord import encode as discord_encode
 from bot.platforms.room import Room
@@ -20,17 +24,23 @@ from bot.platforms.slack import encode as slack_encode
 from bot.platforms.web.server import WebChat
 from bot.polling import Poller
 from bot.publish import Publisher
+from bot.queueing import Queue
+from bot.retention import Keeper
 from bot.settings import Settings, split_address
+from bot.sorting import Sorter
 from bot.sources.fetch import Fetcher
 from bot.sources.parser_pool import ParserPool
+from bot.thinker import Thinker
+from bot.tickets import Tickets
 from commands.desk import Desk
-from commands.tools import Tools
+from commands.tools import Tools, undrawn
 from core.chat import Chat, Place
 from core.errors import ConfigError
 from core.message import Message
 from core.times import Clock, now
-from storage import places, schema
+from storage import editions, places, queueing, schema, tickets
 from storage.db import SqliteDb
+from storage.ledger import Ledger
 from storage.memos import Memos
 
 log = structlog.get_logger()
@@ -75,19 +85,36 @@ class House:
 
     async def _open(self) -> None:
         settings = self.settings
-        self.db = await SqliteDb.open(settings.database)
+        self.db = await SqliteDb.open(settings.database, settings.key_file)
         self._stack.push_async_callback(self.db.close)
         await schema.migrate(self.db, self.clock())
         self.fetcher = await self._stack.enter_async_context(Fetcher(allow_private=settings.feed_allow_private))
         self.pool = await self._stack.enter_async_context(ParserPool())
         self.chats: dict[str, Chat] = {chat.name: chat for chat in self._platforms()}
-        self.collector = Collector(self.db, settings.stances, self.clock, days=settings.recall_days)
-        self.publisher = Publisher(self.db, self.chats, settings.stances, self.clock)
+        keys = self.db.keys
+        self.collector = Collector(
+            self.db,
+            settings.stances,
+            self.clock,
+            days=retention.recalled(settings),
+            moved=self.furnish,
+            ledger=Ledger(settings.erasures or keys.with_name(f"{keys.stem}.erasures")),
+        )
+        again = await self.collector.outside.replay(self.collector.stance_of)  # before anything is posted or shown
+        if again:
+            log.warning("house.erased-again", people=again, reason="the database is older than what people asked for")
+        self.thinker = await self._stack.enter_async_context(Thinker(idle=settings.think_idle))
+        self.pictures = Pictures(self.thinker, on=settings.pictures)
+        self.publisher = Publisher(self.db, self.chats, settings.stances, self.clock, self.pictures)
         self.poller = Poller(self.db, self.fetcher, self.pool, self.clock, self.publisher.wake)
         self.feeds = Feeds(self.db, self.fetcher, self.pool, self.poller, self.clock)
+        self.model = await self._model(settings) if settings.model_url else None
         self.tools = Tools(
             db=self.db,
             ears=self.collector,
+            outside=self.collector.outside,
+            stance_of=self.collector.stance_of,
+            keeps=retention.keeps(settings),
             scale=settings.stances,
             zone=settings.zone,
             link=self.link,
@@ -97,8 +124,36 @@ class House:
             let_out=ingest.let_out,
             furnish=self.furnish,
             feeds=self.feeds,
+            drafts=Drafts(self.fetcher, self.pool),
+            think=self.thinker,
+            fits=self._fits,
+            least=settings.digest_least,
+            draw=self.pictures if self.pictures.on else undrawn,
+            writer=self.model,
         )
         self.desk = Desk(self.tools)
+        self.editions = Editions(self.tools)
+        self.keeper = Keeper(self.db, self.collector, settings, self.clock, self.publisher.wake, self.chats)
+        self.publisher.shows[editions.SUBJECT] = self.editions.show
+        self.publisher.shows[tickets.SUBJECT] = Tickets(self.db).show
+        self.publisher.shows[queueing.SUBJECT] = Queue(self.db, self.chats, settings.stances).show
+
+    async def _model(self, settings: Settings) -> Model:
+        key = settings.model_key
+        ask = Thinker(limit=settings.model_limit + model.STARTING, idle=model.IDLE, module=model.MODULE)
+        made = Model(
+            settings.model_url,
+            settings.model_name,
+            key.get_secret_value() if key else None,
+            ask=await self._stack.enter_async_context(ask),
+            db=self.db,
+            clock=self.clock,
+            daily=settings.model_daily,
+            slack=settings.model_slack_text,
+            limit=settings.model_limit,
+            hurry=settings.model_hurry,
+        )
+        return await self._stack.enter_async_context(made)
 
     def _platforms(self) -> list[Chat]:
         """The chats that these settings turn on. Rooms are opened when they are first used."""
@@ -128,6 +183,7 @@ class House:
             gateway=settings.discord_gateway or None,
             allowed=settings.discord_rate,
             home=settings.discord_home or None,
+            authors=_ids(settings.authors, "discord"),
             language=settings.lang,
             zone=settings.zone,
             memo=Memos(self.db, "discord"),
@@ -146,6 +202,7 @@ class House:
             listen=split_address(settings.slack_listen),
             api=settings.slack_api,
             moderators=settings.slack_moderating,
+            authors=_ids(settings.authors, "slack"),
             language=settings.lang,
             zone=settings.zone,
             page=settings.slack_page,
@@ -165,6 +222,11 @@ class House:
             return None
         chat = self.chats.get(platform)
         return None if chat is None else chat.link(Place(id=0, platform=platform, channel=channel), anchor)
+
+    def _fits(self, platform: str, message: Message) -> bool:
+        """Whether a message is one on a platform; on one that is off, and at the shell, there is no limit."""
+        chat = self.chats.get(platform)
+        return chat is None or chat.fits(message)
 
     async def furnish(self) -> None:
         """Tell every platform our places on it."""
@@ -190,6 +252,9 @@ class House:
             "publish": self.publisher.run,
             "feeds": self.poller.run,
             "folders": lambda: folders.watch(self),
+            "digests": self.editions.run,
+            "sorting": Sorter(self.db, self.thinker, self.clock, self.publisher.wake).run,
+            "retention": self.keeper.run,
             "timers": lambda: timers.run(self.db, self.clock, self.publisher.wake),
         }
         for chat in self.chats.values():
@@ -232,3 +297,9 @@ class House:
                 log.exception("house.service-failed", service=name, restart_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 60)
+
+
+def _ids(listed: str, platform: str) -> list[str]:
+    """The ids of one platform in a list of `PLATFORM:ID`."""
+    pairs = (one.strip().partition(":") for one in listed.split(","))
+    return [number.strip() for name, _, number in pairs if name.strip() == platform and number.strip()]

@@ -10,13 +10,15 @@ from typing import Literal
 
 from bot.sources import links
 from core.chat import Place
+from core.corrections import changes
 from core.faces import full_text
 from core.filters import Subject, Verdict, parse_filter
 from core.outline import carry_keys, outline
-from core.pieces import Found, Piece, PieceState
-from storage import pieces, places, postings, sources
+from core.pieces import Found, Outline, Piece, PieceState
+from core.topics import told
+from storage import corrections, pieces, places, postings, queueing, sorting, sources
 from storage.db import Reader, Tx
-from storage.search import index_piece
+from storage.indexing import index_piece
 from storage.sources import Source
 
 Outcome = Literal["new", "edited", "unchanged", "held", "seen"]
@@ -62,8 +64,12 @@ async def take(
     state: PieceState = "published",
     due: datetime | None = None,
     again: bool = False,
+    understood: Outline | None = None,
 ) -> Taken:
-    """Keep one item: a new piece, an edit of one, or nothing new. `again` makes a piece of what was only seen."""
+    """Keep one item: a new piece, an edit of one, or nothing new. `again` makes a piece of what was only seen.
+
+    `understood`: what it says, where whoever made it knows that.
+    """
     before = await known(tx, source, found)
     if before is not None and before.piece is None and not again:
         await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, None, now)
@@ -77,7 +83,7 @@ async def take(
             return Taken(
                 piece=same.number, title=same.title, outcome="unchanged", state=same.state, note="same address"
             )
-        return await _keep_new(tx, source, found, now, state, due or now)
+        return await _keep_new(tx, source, found, now, state, due or now, understood)
     piece = await pieces.piece(tx, before.piece)
     assert piece is not None
     await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, piece.number, now)
@@ -118,8 +124,10 @@ async def _keep_new(
     now: datetime,
     state: PieceState,
     due: datetime,
+    understood: Outline | None,
 ) -> Taken:
-    understood = outline(found.document, title=found.title, default_language=found.language or "en")
+    if understood is None:
+        understood = outline(found.document, title=found.title, default_language=found.language or "en")
     number = await pieces.add_piece(
         tx,
         uid=piece_uid(source, found.identities[0]),
@@ -136,13 +144,12 @@ async def _keep_new(
     )
     await _tag(tx, number, found, found.language or understood.language, now)
     await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, number, now)
-    piece = await pieces.piece(tx, number)
-    assert piece is not None
-    text = full_text(piece)
-    await index_piece(tx, number, None, text)
+    piece = await _sorted(tx, number, now)
+    await index_piece(tx, piece)
     if piece.state == "published":
-        subject = subject_of(piece, source.title or source.address, text)
-        await place(tx, piece, now, due=due, subject=subject)
+        await place(tx, piece, now, due=due, subject=subject_of(piece, source.title or source.address))
+    elif piece.state == "held":
+        await queueing.wait(tx, number, now)
     return Taken(piece=number, title=piece.title, outcome="held" if piece.state == "held" else "new", state=piece.state)
 
 
@@ -152,34 +159,52 @@ async def _tag(tx: Tx, number: int, found: Found, language: str, now: datetime) 
         await pieces.tag(tx, number, await pieces.ensure_topic(tx, name.strip(), language, now), "source")
 
 
+async def _sorted(tx: Tx, number: int, now: datetime) -> Piece:
+    """A piece with the topics that rules and names tell at once; the others are found later (`bot.sorting`)."""
+    await sorting.again(tx, number, now)
+    piece = await pieces.piece(tx, number)
+    assert piece is not None
+    about = await told_of(tx, piece)
+    if about and await sorting.put_on(tx, number, about):
+        piece = await pieces.piece(tx, number)
+        assert piece is not None
+    return piece
+
+
+async def told_of(db: Reader, piece: Piece) -> dict[int, str]:
+    """The topics that rules and names tell of a piece, and why."""
+    source = await sources.source(db, piece.source)
+    return told(piece, subject_of(piece, source.title or source.address), await pieces.every_topic(db))
+
+
 async def _revise(tx: Tx, piece: Piece, found: Found, now: datetime) -> None:
     """An edited source edits what was posted: new text, sections keep their keys, every posting is looked at again."""
     fresh = outline(found.document, title=found.title, default_language=piece.language)
     fresh = carry_keys(piece.outline, replace(fresh, language=piece.language))
-    await index_piece(tx, piece.number, full_text(piece), None)
     await _tag(tx, piece.number, found, piece.language, now)
-    await pieces.revise_piece(
+    revision = await pieces.revise_piece(
         tx, piece.number, title=found.title, author=found.author, outline=fresh, reason="source edited", now=now,
         url=found.url, link_key=link_key(found.url),
     )  # fmt: skip
-    revised = await pieces.piece(tx, piece.number)
-    assert revised is not None
-    await index_piece(tx, piece.number, None, full_text(revised))
+    changed = changes(piece.outline, fresh) if piece.state == "published" else ()
+    if changed:
+        await corrections.keep(tx, piece.number, revision, note="", changes=changed, now=now)
+    await index_piece(tx, await _sorted(tx, piece.number, now))
     await postings.subject_changed(tx, "piece", piece.number, now)
 
 
 # --- where a piece goes ---
 
 
-def subject_of(piece: Piece, source_title: str, text: str | None = None) -> Subject:
-    """A piece as filters see it. `text`: its full text, where the caller has it: making it takes milliseconds."""
+def subject_of(piece: Piece, source_title: str) -> Subject:
+    """A piece as filters see it."""
     topics = [name for topic in piece.topics for name in (topic.key, *topic.names.values(), *topic.aliases)]
     return Subject(
         topics=tuple(topics),
         author=piece.author or "",
         source=source_title,
         language=piece.language,
-        text=full_text(piece) if text is None else text,
+        text=full_text(piece),
     )
 
 
@@ -196,6 +221,8 @@ async def limits(db: Reader, piece: Piece) -> set[int]:
 
 def belongs(piece: Piece, at: Place, subject: Subject, limited_to: set[int]) -> Verdict:
     """Whether a piece is for a place at all, and because of what. The one rule that posting and `why` both use."""
+    if at.layout == "queue":
+        return Verdict(False, "this is the moderators' place: it shows what waits for them")
     if piece.source_kind == "sample" and at.platform not in LOCAL_ONLY:
         return Verdict(False, "the sample publication is shown in the playground and the console only")
     if limited_to and at.id not in limited_to:
@@ -223,7 +250,13 @@ async def place(
     limited = await limits(tx, piece)
     there = [at for at in await places.in_tx(tx) if only is None or at.id in only]
     wanted = [at for at in there if belongs(piece, at, subject, limited).ok]
-    new = await postings.want_all(tx, (at.id for at in wanted), "piece", piece.number, due=due, now=now)
+    asking = [at.id for at in wanted if at.review]
+    if asking and not await queueing.approved(tx, piece.number):
+        await queueing.review(tx, asking, piece.number, now)
+    else:
+        asking = []
+    free = [at.id for at in wanted if at.id not in asking]
+    new = await postings.want_all(tx, free, "piece", piece.number, due=due, now=now)
     return [at for at in wanted if at.id in new]
 
 
@@ -233,6 +266,7 @@ async def let_out(tx: Tx, number: int, now: datetime) -> list[Place]:
     assert piece is not None
     state = _first_state("published", piece.embargo, now)
     await pieces.set_state(tx, number, state, now=now)
+    await postings.subject_changed(tx, queueing.SUBJECT, number, now)
     return await place(tx, replace(piece, state=state), now) if state == "published" else []
 
 

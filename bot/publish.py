@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from bot import canary
-from core import manners
+from bot import beginning, canary
+from bot.answered import answered
+from commands.tools import Draw, undrawn
 from core.chat import Absent, CannotTell, Chat, Place, Present, Ref
 from core.errors import Busy, ChatError, Gone, Poison, Unknown
 from core.faces import Wanted, catchup, leaves, removed_section
@@ -34,6 +35,9 @@ log = structlog.get_logger()
 
 LEASE = 60 * SECOND
 LANES = 32  # places worked on at the same time
+
+Show = Callable[[Place, int], Awaitable[Message | None]]
+"""Gives what a place should show of a subject by its number; None if there is no such subject."""
 
 trace: Callable[[str], None] = lambda _stage: None  # noqa: E731
 """Called between every two steps with the name of the point; tests kill the process here."""
@@ -61,10 +65,14 @@ class _Work:
 
 
 class Publisher:
-    """Runs the lanes. `chats` by platform name; a place whose platform is not running waits."""
+    """Runs the lanes. `chats` by platform name; a place whose platform is not running waits.
 
-    def __init__(self, db: Db, chats: Mapping[str, Chat], scale: Scale, clock: Clock) -> None:
+    `shows` makes the messages of subjects other than pieces, by the subject's name.
+    """
+
+    def __init__(self, db: Db, chats: Mapping[str, Chat], scale: Scale, clock: Clock, draw: Draw = undrawn) -> None:
         self._db = db
+        self._draw = draw
         self._chats = chats
         self._scale = scale
         self._clock = clock
@@ -73,6 +81,7 @@ class Publisher:
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
         self._stopping = False
+        self.shows: dict[str, Show] = {}
 
     def wake(self) -> None:
         """Look at the lanes now: rows have changed."""
@@ -148,7 +157,7 @@ class Publisher:
             return True
         wanted, piece = subject
         standing = await postings.leaves(self._db, posting.id)
-        if not standing and piece is not None and not await self._may_begin(place, posting, piece):
+        if not standing and not await beginning.may_begin(self._db, place, posting, piece, self._clock()):
             return True
         wanted = _with_removed(wanted, standing, place.language)
         if any(one.name not in standing for one in wanted):
@@ -169,12 +178,19 @@ class Publisher:
         if posting.subject == "catchup":
             message = await self._catchup(place, posting.subject_id)
             return [Wanted("card", message if posting.want == "show" else None)], None
+        if posting.subject in self.shows:
+            shown = await self.shows[posting.subject](place, posting.subject_id)
+            if shown is None:
+                await self._close(posting, "skipped", f"there is no {posting.subject} {posting.subject_id}")
+                return None
+            return [Wanted("card", shown if posting.want == "show" else None)], None
         piece = await pieces.piece(self._db, posting.subject_id)
-        if piece is None or piece.state in ("held", "approved"):
+        if piece is None or piece.state in ("held", "approved", "rejected"):
             await self._close(posting, "skipped", "the piece is not published")
             return None
         limit, fits = chat.text_limit, chat.fits
-        return leaves(piece, place.layout, place.language, place.zone, self._scale, limit, fits=fits), piece
+        found = leaves(piece, place.layout, place.language, place.zone, self._scale, limit, fits=fits)
+        return [*found, *await answered(self._db, place, piece)], piece
 
     async def _close(self, posting: Posting, state: postings.PostingState, reason: str) -> None:
         await self._db.write(
@@ -185,41 +201,6 @@ class Publisher:
         numbers, reason = await postings.catchup(self._db, number)
         found = [piece for piece in await pieces.pieces(self._db, numbers) if piece.state == "published"]
         return catchup(found, place.language, capped="cap" in reason)
-
-    # --- manners: asked once, before the first message of a piece ---
-
-    async def _may_begin(self, place: Place, posting: Posting, piece: Piece) -> bool:
-        now = self._clock()
-        if piece.state == "retracted":
-            await self._close(posting, "skipped", "retracted before it was posted here")
-            return False
-        since = manners.local_midnight(place, now)
-        today = await postings.posted_since(self._db, place.id, since) if place.cap is not None else 0
-        verdict = manners.manners(place, now, posted_today=today)
-        match verdict:
-            case manners.Later():
-                await self._db.write(
-                    lambda tx: postings.set_state(
-                        tx, posting, "waiting", due=verdict.until, reason=verdict.reason, now=now
-                    )
-                )
-                return False
-            case manners.RollUp():
-                rest = [(one, number) for one, number, _ in await postings.backlog(self._db, place.id, now)]
-                await self._db.write(lambda tx: postings.roll_up(tx, place.id, rest, verdict.reason, verdict.due, now))
-                return False
-        if posting.due is not None and now - posting.due > manners.LATE_AFTER:
-            return await self._catch_up(place, posting, now)
-        return True
-
-    async def _catch_up(self, place: Place, posting: Posting, now: datetime) -> bool:
-        """We come late: the newest few pieces are posted, the rest in one message. True if this one is posted."""
-        backlog = await postings.backlog(self._db, place.id, now)
-        rest = [(one, number) for one, number, _ in backlog[manners.LATE_SHOWN :]]
-        if len(rest) < 2:
-            return True
-        await self._db.write(lambda tx: postings.roll_up(tx, place.id, rest, "late after a downtime", now, now))
-        return posting.id not in {one for one, _ in rest}
 
     # --- one leaf ---
 
@@ -234,11 +215,12 @@ class Publisher:
             if self._stopping:
                 return False  # the posting stays due
             if isinstance(step, Wait):
-                await self._wait(
-                    work.posting, step.until, "the outcome of a post is not known yet", work.posting.attempts
-                )
+                reason = "the outcome of a post is not known yet"
+                await self._wait(work.posting, step.until, reason, work.posting.attempts)
                 return True
             under = standing[wanted.under].ref if wanted.under else None
+            if isinstance(step, Send | Edit) and wanted.message is not None:
+                wanted = replace(wanted, message=await self._draw(wanted.message))
             try:
                 match step:
                     case Send():
@@ -290,18 +272,16 @@ class Publisher:
         await self._db.write(lambda tx: postings.begin(tx, work.posting.id, wanted.name, doing, digest, self._clock()))
 
     async def _stands(self, work: _Work, wanted: Wanted, ref: Ref, digest: str) -> None:
-        number = None if work.piece is None else work.piece.number
         await self._db.write(
             lambda tx: postings.shown(
                 tx, work.place, work.posting, wanted.name, ref, digest, self._clock(),
-                piece=number, section=wanted.section,
+                piece=None if work.piece is None else work.piece.number, section=wanted.section,
             )
         )  # fmt: skip
         trace("stored")
 
     async def _find(self, work: _Work, wanted: Wanted, leaf: Leaf, step: Find, under: Ref | None) -> None:
-        since = step.since - timedelta(minutes=1)
-        lookup = await work.chat.find(work.place, work.key(leaf), under=under, since=since)
+        lookup = await work.chat.find(work.place, work.key(leaf), under=under, since=step.since - timedelta(minutes=1))
         match lookup:
             case Present():
                 await self._stands(work, wanted, lookup.ref, leaf.doing_digest or "")
@@ -314,12 +294,11 @@ class Publisher:
     async def _edit(self, work: _Work, wanted: Wanted, leaf: Leaf, ref: Ref) -> None:
         message = wanted.message
         assert message is not None
-        digest = message.digest()
-        await self._begin(work, wanted, "edit", digest)
+        await self._begin(work, wanted, "edit", message.digest())
         trace("begun")
         await work.chat.edit(work.place, ref, message, work.key(leaf))
         trace("sent")
-        await self._stands(work, wanted, ref, digest)
+        await self._stands(work, wanted, ref, message.digest())
 
     async def _delete(self, work: _Work, wanted: Wanted, ref: Ref) -> None:
         await self._begin(work, wanted, "delete", None)
@@ -375,7 +354,7 @@ class Publisher:
         await postings.withdraw_here(tx, leaf, "removed in the chat", now)
 
     async def _pause(self, tx: Tx, place: Place, reason: str) -> None:
-        if await places.pause(tx, place.id, reason):
+        if await places.pause(tx, place, reason):
             log.error("publish.place-paused", place=place.address, reason=reason)
 
 

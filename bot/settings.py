@@ -29,6 +29,39 @@ class Settings(BaseSettings):
         default=Path("data/rondan.db"),
         description="Where everything is kept: a path to an SQLite file. Its folder is made if it is missing.",
     )
+    key_file: Path | None = Field(
+        default=None,
+        description="The key with which people's accounts are hashed, made at the first start. By default beside the "
+        "database, NAME.key. Back it up apart from the database: each is little use without the other.",
+    )
+    erasures: Path | None = Field(
+        default=None,
+        description="A file that only grows, where erasures and opt-outs are noted as hashes: a restored backup "
+        "follows it. By default beside the key, NAME.erasures. Never restore it from a backup.",
+    )
+    operator: str = Field(
+        default="",
+        description="Who runs this and how to reach them: shown by /privacy and in the notice of `rondan privacy`.",
+    )
+    keep_comments: int = Field(
+        default=365,
+        ge=0,
+        le=36_500,
+        description="Days after which readers' comments are erased; 0 keeps them until somebody erases them.",
+    )
+    keep_reactions: int = Field(
+        default=90,
+        ge=0,
+        le=36_500,
+        description="Days after which it is forgotten who reacted; the counts stay. 0 keeps it.",
+    )
+    leave_days: int = Field(
+        default=14,
+        ge=0,
+        le=20,
+        description="Days after which what was said in a channel, server or workspace is erased that the bot was "
+        "removed from, unless it is back by then.",
+    )
     web: str = Field(
         default="127.0.0.1:8765",
         description="Address of the playground page, HOST:PORT, or `off`. Other than loopback needs RONDAN_WEB_TOKEN.",
@@ -86,6 +119,9 @@ class Settings(BaseSettings):
         default="",
         description="Who moderates beside the workspace's admins: ids of people (U…), user groups (S…), with commas.",
     )
+    authors: str = Field(
+        default="", description="Who are authors, with commas: discord:ROLE, discord:PERSON, slack:PERSON, slack:GROUP."
+    )
     slack_aliases: str = Field(
         default="digest,search",
         description="Commands that also work without /rondan, with commas; `off` for none.",
@@ -108,6 +144,45 @@ class Settings(BaseSettings):
         le=365,
         description="After an absence, what people did meanwhile to messages younger than this many days is looked up.",
     )
+    pictures: bool = Field(
+        default=True,
+        description="0 leaves the pictures of digests away. They are drawn with Debian's fonts-noto-cjk and "
+        "fonts-noto-color-emoji; `rondan status` says when these are missing.",
+    )
+    digest_least: int = Field(
+        default=3, ge=1, le=1000, description="Fewest people of whom a digest tells stances and sections in numbers."
+    )
+    think_idle: float = Field(
+        default=60, gt=0, le=86_400, description="Seconds without work until the process that reads ends (300 MB)."
+    )
+    model_url: str = Field(
+        default="",
+        description="Base address of an OpenAI-compatible server, such as http://127.0.0.1:11434/v1: its language "
+        "model puts digests into prose. Empty: there is none, and none is needed.",
+    )
+    model_name: str = Field(default="", description="What that server calls the model, such as gemma3 or gpt-5-mini.")
+    model_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one.")
+    model_daily: int = Field(
+        default=200_000,
+        ge=0,
+        description="Tokens that the model may use a day (UTC), of questions and answers together.",
+    )
+    model_limit: float = Field(
+        default=30,
+        gt=0,
+        le=600,
+        description="Seconds that an answer of the model may take; posted digests wait that long.",
+    )
+    model_hurry: float = Field(
+        default=4,
+        ge=0,
+        le=60,
+        description="Seconds that somebody who asks for a digest waits for the model; after that they get it without.",
+    )
+    model_slack_text: bool = Field(
+        default=False,
+        description="1 lets comments made on Slack be sent to that server: only with the consent of the workspace.",
+    )
     log: Literal["console", "json"] = Field(default="console", description="How log lines look: console or json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least important log lines to show: debug, info, warning or error."
@@ -119,6 +194,11 @@ class Settings(BaseSettings):
         if isinstance(value, str) and "://" in value:
             raise ValueError("only SQLite is there yet: give the path of a file, such as data/rondan.db")
         return Path(value).expanduser()
+
+    @field_validator("key_file", "erasures", mode="before")
+    @classmethod
+    def _beside(cls, value: Any) -> Any:
+        return Path(value).expanduser() if isinstance(value, str) else value
 
     @field_validator("stances", mode="before")
     @classmethod
@@ -167,6 +247,16 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError("must be an address that begins with https:// or http://")
         return value.rstrip("/") + "/"
+
+    @field_validator("model_url")
+    @classmethod
+    def _server_of_a_model(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
+            raise ValueError(
+                "must be an address that begins with https:// or http://, without a name or password in it"
+            )
+        return value.rstrip("/")
 
     @field_validator("slack_listen")
     @classmethod
@@ -255,7 +345,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".e
         for one in error.errors():
             name = PREFIX + str(one["loc"][0]).upper()
             value, where = values.get(name, ("", "the environment"))
-            shown = "…" if "TOKEN" in name or "SECRET" in name else value
+            shown = "…" if any(one in name for one in ("TOKEN", "SECRET", "KEY")) else value
             reason = one["msg"].removeprefix("Value error, ")
             problems.append(f"{name}={shown} (in {where}): {reason}")
     if _open_to_all(fields):
@@ -272,6 +362,8 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".e
             "RONDAN_SLACK_BOT_TOKEN alone can post and hears nothing: set RONDAN_SLACK_APP_TOKEN (Socket Mode) or "
             "RONDAN_SLACK_SIGNING_SECRET (HTTP) too"
         )
+    if settings is not None and settings.model_url and not settings.model_name:
+        problems.append("RONDAN_MODEL_URL alone names no model: set RONDAN_MODEL_NAME to what its server calls it")
     if problems or settings is None:
         raise ConfigError(*problems)
     return settings

@@ -10,7 +10,7 @@ from core import manners
 from core.errors import Refusal
 from core.pieces import Piece, PieceState
 from core.text import fold
-from storage import pieces, places, postings, sources
+from storage import pieces, places, postings, sorting, sources
 
 if TYPE_CHECKING:
     from bot.house import House
@@ -66,6 +66,9 @@ async def _of_piece(house: House, piece: Piece) -> Why:
     source = await sources.source(house.db, piece.source)
     story = Why(f"#{piece.number} “{piece.title}”: {piece.state}, revision {piece.revision}", piece.number)
     story.lines.append(f"source: {source.title or source.address} ({source.kind}, text: {source.text_mode})")
+    if piece.topics:
+        by = await sorting.reasons(house.db, piece.number)
+        story.lines.append("topics: " + ", ".join(f"{topic.key} ({by[topic.id]})" for topic in piece.topics))
     if source.error:
         story.lines.append(f"the source's last error: {source.error}")
     if piece.state == "held":

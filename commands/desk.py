@@ -10,26 +10,52 @@ from typing import Any, TypeVar
 import structlog
 
 from commands import (  # noqa: F401 - those that are not used here register commands
+    answering,
+    chronicle,
+    correcting,
+    drafting,
     feeding,
     following,
     helping,
     lines,
+    merging,
     moderating,
+    naming,
     placing,
     pointing,
+    queueing,
     reading,
+    reporting,
+    rights,
+    rules,
+    scheduling,
     searching,
+    stats,
     summing_up,
+    topics,
     values,
 )
-from commands.registry import COMMANDS, FORMS, POINTED, PRESSES, Command, Handler, Press, command_named, names_of
+from commands.registry import (
+    ALONE,
+    ALONE_FORMS,
+    COMMANDS,
+    CURATING,
+    FORMS,
+    POINTED,
+    PRESSES,
+    Command,
+    Handler,
+    Press,
+    command_named,
+    names_of,
+)
 from commands.tools import Tools
-from core.chat import Caller, Choice
+from core.chat import Caller, Choice, Role
 from core.commands import CommandSpec
 from core.document import Paragraph, spans
 from core.errors import Refusal
 from core.message import Form, Message, Reply, links_of
-from core.speech import say
+from core.speech import say, say_all
 from core.text import fold, shorten
 from storage import pieces
 
@@ -95,10 +121,18 @@ class Desk:
         async def answer() -> Reply | Form:
             version, _, rest = action.partition(":")
             kind, _, rest = rest.partition(":")
+            curates = CURATING.get(kind)
+            if curates is not None and not caller.roles & curates:
+                raise Refusal(say(caller.language, "refused.curating", roles=_roles(caller, curates)))
+            if version == "v1" and handlers is PRESSES and kind in ALONE:
+                alone = await ALONE[kind](self._tools, caller, rest)
+                return await self._drawn(alone) if isinstance(alone, Reply) else alone
+            if version == "v1" and handlers is FORMS and kind in ALONE_FORMS:
+                return await ALONE_FORMS[kind](self._tools, caller, rest, values)
             uid, _, what = rest.partition(":")
             handler = handlers.get(kind) if version == "v1" else None
             piece = await pieces.piece_by_uid(self._tools.db, uid) if handler else None
-            if handler is None or piece is None or piece.state != "published":
+            if handler is None or piece is None or (piece.state != "published" and curates is None):
                 raise Refusal(say(caller.language, "refused.stale"))
             return await handler(self._tools, caller, Press(piece=piece, what=what, anchor=anchor, values=values))
 
@@ -120,7 +154,10 @@ class Desk:
         _check_role(caller, command)
         bound = await self._bind(caller, command, options)
         reply = await command.run(self._tools, caller, **bound)
-        return reply if reply.links else _with_links(reply)
+        return await self._drawn(reply if reply.links else _with_links(reply))
+
+    async def _drawn(self, reply: Reply) -> Reply:
+        return replace(reply, message=await self._tools.draw(reply.message))
 
     async def _bind(self, caller: Caller, command: Command, given: Mapping[str, str]) -> dict[str, Any]:
         """Options from text: unknown ones and bad values are refused. What is not given is left to its default."""
@@ -148,10 +185,13 @@ def _allowed(caller: Caller, command: CommandSpec) -> bool:
 
 def _check_role(caller: Caller, command: CommandSpec) -> None:
     if not _allowed(caller, command):
-        allowed = ("、" if caller.language == "ja" else ", ").join(
-            say(caller.language, f"role.{role}") for role in sorted(command.roles)
-        )
-        raise Refusal(say(caller.language, "refused.roles", command=command.name, roles=allowed))
+        allowed = _roles(caller, command.roles)
+        named = f"`/{command.name}`" if command.on == "line" else say(caller.language, "quoted", words=command.name)
+        raise Refusal(say(caller.language, "refused.roles", command=named, roles=allowed))
+
+
+def _roles(caller: Caller, roles: frozenset[Role]) -> str:
+    return say_all(caller.language, [say(caller.language, f"role.{role}") for role in sorted(roles)])
 
 
 async def _guarded(caller: Caller, answer: Callable[[], Awaitable[R]]) -> R | Reply:

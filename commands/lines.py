@@ -51,8 +51,9 @@ def _bind(command: Command, tokens: list[tuple[str | None, str, str]]) -> dict[s
     for position, option in enumerate(free):
         if not loose:
             break
-        if option.kind in ("words", "text") or position == len(free) - 1:
-            named[option.name] = loose[0][0] if len(loose) == 1 else " ".join(raw for _, raw in loose)
+        if option.kind in ("words", "query", "text") or position == len(free) - 1:
+            alone = len(loose) == 1 and option.kind != "query"
+            named[option.name] = loose[0][0] if alone else " ".join(raw for _, raw in loose)
             loose = []
         else:
             named[option.name] = loose.pop(0)[0]
@@ -62,7 +63,7 @@ def _bind(command: Command, tokens: list[tuple[str | None, str, str]]) -> dict[s
 
 
 def _takes_words(command: Command) -> bool:
-    return any(option.kind == "words" for option in command.options)
+    return any(option.kind in ("words", "query") for option in command.options)
 
 
 def _tokens(line: str, language: str) -> list[tuple[str | None, str, str]]:

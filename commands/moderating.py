@@ -2,63 +2,135 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated
 
 from commands.reading import links_to
-from commands.registry import MODERATORS, Words, command
+from commands.registry import MODERATORS, Press, Words, command, form, press
 from commands.tools import Tools
 from core.chat import Caller
 from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
-from core.faces import full_text
-from core.message import Message, Reply
+from core.faces import action
+from core.message import Action, Field, Form, Message, Reply
 from core.pieces import Piece, PieceState
+from core.queueing import moment_said
 from core.responses import Voice
 from core.speech import say
-from storage import acts, comments, pieces, postings
-from storage.db import Tx
-from storage.search import index_piece
+from storage import acts, comments, merging, pieces, postings, queueing, tickets
+from storage.db import Reader, Tx
 
 PieceOption = Annotated[Piece, "Its number, or words of its title.", "番号、または題名の言葉。"]
 
 
-@command("mod retract", japanese="取り下げ", summary="記事をすべての場所から取り下げます。", roles=MODERATORS)
+@command(
+    "mod retract",
+    japanese="取り下げ",
+    summary="記事をすべての場所から取り下げます（確認があります）。",
+    roles=MODERATORS,
+)
 async def retract(
     tools: Tools,
     caller: Caller,
     *,
     piece: PieceOption,
     reason: Annotated[Words | None, "Shown with the note that stays.", "残る知らせに示す理由。"] = None,
+    sure: Annotated[bool, "yes to do it without being asked.", "yes で確認を省きます。"] = False,
 ) -> Reply:
-    """Withdraw a piece everywhere, with a visible note; the discussion is kept for moderators."""
-    if piece.state == "retracted":
-        raise Refusal(say(caller.language, "mod.retracted-already", number=piece.number))
-    note = f"{reason or ''}\n{tools.clock().isoformat()}"
-    places = await _move(tools, caller, piece, "retracted", "retract", reason or "", note)
+    """Withdraw a piece everywhere once you confirmed it; a note stays, the discussion is kept."""
+    if sure:
+        return await _retract(tools, caller, piece, reason or "")
+    if piece.state != "published":
+        raise Refusal(await _otherwise(tools.db, caller, piece))
+    button = Action(id=action("retract", piece.uid), label=say(caller.language, "mod.retract"), style="danger")
+    asked = say(caller.language, "mod.retract-sure", number=piece.number, title=piece.title)
+    message = Message(title=asked, blocks=(Paragraph(spans=spans(asked)),), actions=(button,), language=caller.language)
+    return Reply(message=message)
+
+
+@press("retract", only=MODERATORS)
+async def sure_to_retract(tools: Tools, caller: Caller, at: Press) -> Form:
+    """The second step: the reason, which readers see."""
+    field = Field(
+        key="reason", label=say(caller.language, "mod.retract-reason"), kind="line", required=False, limit=300
+    )
+    title, submit = (
+        say(caller.language, "mod.retract-title", number=at.piece.number),
+        say(caller.language, "mod.retract"),
+    )
+    return Form(id=action("retract", at.piece.uid), title=title, submit=submit, fields=(field,))
+
+
+@form("retract", only=MODERATORS)
+async def retracted(tools: Tools, caller: Caller, at: Press) -> Reply:
+    """It was confirmed."""
+    return await _retract(tools, caller, at.piece, at.values.get("reason", "").strip())
+
+
+async def _retract(tools: Tools, caller: Caller, piece: Piece, reason: str) -> Reply:
+    note = f"{reason}\n{tools.clock().isoformat()}"
+    _, places = await _move(tools, caller, piece, {"published": "retracted"}, "retract", reason, note)
     return _line(caller, say(caller.language, "mod.retracted", number=piece.number, title=piece.title, n=places))
 
 
 async def _move(
-    tools: Tools, caller: Caller, piece: Piece, state: PieceState, act: str, reason: str, note: str = ""
-) -> int:
-    """Move a piece to a state, write it down, and have every place look again; gives how many places."""
+    tools: Tools,
+    caller: Caller,
+    piece: Piece,
+    moves: Mapping[PieceState, PieceState],
+    act: str,
+    reason: str,
+    note: str = "",
+) -> tuple[PieceState, int]:
+    """Move a piece on from the state that it is in then, write it down, and have every place look again; gives the new
+    state and how many places. Refusal with who was quicker, if somebody was.
+    """
     now = tools.clock()
 
-    async def work(tx: Tx) -> int:
-        await pieces.set_state(tx, piece.number, state, note=note, now=now)
-        await acts.record(
-            tx, actor=actor(caller), act=act, target=f"#{piece.number}", before=piece.state, after=state,
-            reason=reason, now=now,
-        )  # fmt: skip
-        return await postings.subject_changed(tx, "piece", piece.number, now)
+    async def work(tx: Tx) -> tuple[PieceState, int]:
+        today = await pieces.piece(tx, piece.number)
+        if today is None or today.state not in moves:
+            raise Refusal(await _otherwise(tx, caller, today or piece))
+        return moves[today.state], await move(tx, caller, today, moves[today.state], act, reason, now, note)
 
-    places = await tools.db.write(work)
+    done = await tools.db.write(work)
     tools.wake()
-    return places
+    return done
 
 
-@command("mod restore", japanese="復元", summary="取り下げた記事を元に戻します。", roles=MODERATORS)
+async def move(
+    tx: Tx, caller: Caller, piece: Piece, state: PieceState, act: str, reason: str, now: datetime, note: str = ""
+) -> int:
+    """The same in a transaction, of the piece as it is in it; gives how many places look again."""
+    if state == "published" and (kept := await merging.into(tx, piece.number)) is not None:
+        raise Refusal(say(caller.language, "merge.already", gone=piece.number, kept=kept))
+    await pieces.set_state(tx, piece.number, state, note=note, now=now)
+    if state == "held":
+        await queueing.wait(tx, piece.number, now)
+    await acts.record(
+        tx, actor=actor(caller), act=act, target=f"#{piece.number}", before=piece.state, after=state,
+        reason=reason, now=now,
+    )  # fmt: skip
+    return await postings.subject_changed(tx, "piece", piece.number, now)
+
+
+async def _otherwise(db: Reader, caller: Caller, piece: Piece) -> str:
+    """Why a piece can't be withdrawn or brought back: what it is, and whose doing that was."""
+    name = {"retracted": "mod.retracted-already", "published": "mod.not-retracted"}.get(piece.state, "mod.not-out")
+    sentence = say(caller.language, name, number=piece.number)
+    last = await acts.last(db, f"#{piece.number}", "life")
+    return f"{sentence} {done_by(last, caller)}" if last is not None and last.after == piece.state else sentence
+
+
+def done_by(act: acts.Act, caller: Caller) -> str:
+    """Whose doing something was, and when."""
+    when = moment_said(act.at, caller.language, caller.zone)
+    return say(caller.language, "mod.by", who=act.name, when=when, number=act.number)
+
+
+@command("mod restore", japanese="復元", summary="取り下げた記事や却下した記事を元に戻します。", roles=MODERATORS)
 async def restore(
     tools: Tools,
     caller: Caller,
@@ -66,94 +138,17 @@ async def restore(
     piece: PieceOption,
     reason: Annotated[Words | None, "For the log.", "記録に残す理由。"] = None,
 ) -> Reply:
-    """Bring a withdrawn piece back to where it was."""
-    if piece.state != "retracted":
-        raise Refusal(say(caller.language, "mod.not-retracted", number=piece.number))
-    places = await _move(tools, caller, piece, "published", "restore", reason or "")
-    return _line(caller, say(caller.language, "mod.restored", number=piece.number, title=piece.title, n=places))
-
-
-@command("mod queue", japanese="待ち", summary="承認を待つ記事を古い順に示します。", roles=MODERATORS)
-async def queue(tools: Tools, caller: Caller) -> Reply:
-    """List the pieces that wait for approval, oldest first."""
-    held = list(reversed(await pieces.latest(tools.db, 25, states=("held",))))
-    if not held:
-        return _line(caller, say(caller.language, "mod.queue-empty"))
-    items = tuple(
-        Item(marker="•", blocks=(Paragraph(spans=spans(f"#{piece.number} {piece.title}", link=piece.url)),))
-        for piece in held
+    """Bring a withdrawn piece back to where it was, a rejected one back to the queue."""
+    state, n = await _move(
+        tools, caller, piece, {"rejected": "held", "retracted": "published"}, "restore", reason or ""
     )
-    title = say(caller.language, "mod.queue")
-    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
-
-
-@command("mod approve", japanese="承認", summary="待っている記事を公開します。", roles=MODERATORS)
-async def approve(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
-    """Let a piece that waits for approval out to its places."""
-    if piece.state != "held":
-        raise Refusal(say(caller.language, "mod.not-held", number=piece.number))
-    now = tools.clock()
-
-    async def work(tx: Tx) -> int:
-        placed = await tools.let_out(tx, piece.number, now)
-        await acts.record(
-            tx, actor=actor(caller), act="approve", target=f"#{piece.number}", before="held", after="published", now=now
-        )
-        return len(placed)
-
-    places = await tools.db.write(work)
-    tools.wake()
-    return _line(caller, say(caller.language, "mod.approved", number=piece.number, title=piece.title, n=places))
-
-
-@command("mod tag", japanese="タグ", summary="記事の話題を付け外しします。", roles=MODERATORS)
-async def tag(
-    tools: Tools,
-    caller: Caller,
-    *,
-    piece: PieceOption,
-    add: Annotated[str | None, "Topics to add, separated by commas.", "付ける話題（「、」か , で区切る）。"] = None,
-    remove: Annotated[str | None, "Topics to take off, separated by commas.", "外す話題。"] = None,
-) -> Reply:
-    """Put topics on a piece or take them off; new topics are made."""
-    now = tools.clock()
-
-    async def work(tx: Tx) -> None:
-        await index_piece(tx, piece.number, full_text(piece), None)
-        for name in names_in(remove):
-            topic = await pieces.topic_named(tx, name)
-            if topic is None:
-                raise Refusal(say(caller.language, "topic.none", name=name))
-            await pieces.untag(tx, piece.number, topic.id)
-        for name in names_in(add):
-            await pieces.tag(tx, piece.number, await pieces.ensure_topic(tx, name, caller.language, now), actor(caller))
-        tagged = await pieces.piece(tx, piece.number)
-        assert tagged is not None
-        await index_piece(tx, piece.number, None, full_text(tagged))
-        await acts.record(
-            tx, actor=actor(caller), act="tag", target=f"#{piece.number}", before=_topics(piece, caller),
-            after=_topics(tagged, caller), now=now,
-        )  # fmt: skip
-        await postings.subject_changed(tx, "piece", piece.number, now)
-        if tagged.state == "published":
-            await tools.place(tx, tagged, now)  # places that filter by topic may want it now
-
-    await tools.db.write(work)
-    tools.wake()
-    tagged = await pieces.piece(tools.db, piece.number)
-    assert tagged is not None
-    topics = _topics(tagged, caller) or say(caller.language, "none")
-    return _line(caller, say(caller.language, "mod.tagged", number=piece.number, topics=topics))
+    name = "mod.waits-again" if state == "held" else "mod.restored"
+    return _line(caller, say(caller.language, name, number=piece.number, title=piece.title, n=n))
 
 
 def names_in(text: str | None) -> list[str]:
     """Names that are separated by commas, Japanese ones too."""
     return [name.strip() for name in (text or "").replace("、", ",").replace("，", ",").split(",") if name.strip()]
-
-
-def _topics(piece: Piece, caller: Caller) -> str:
-    return ", ".join(topic.name(caller.language) for topic in piece.topics)
 
 
 @command("mod hide", japanese="隠す", summary="コメントを隠します（解除もできます）。", roles=MODERATORS)
@@ -167,7 +162,7 @@ async def hide(
 ) -> Reply:
     """Hide a reader's comment from digests, search and exports, or show it again."""
     number = comment.comment
-    await _set_comment(tools, caller, number, "visible" if undo else "hidden", "hide", reason or "")
+    await _set_comment(tools, caller, number, "visible" if undo else "hidden", "show" if undo else "hide", reason or "")
     return _line(caller, say(caller.language, "mod.comment-shown" if undo else "mod.hidden", number=number))
 
 
@@ -195,16 +190,27 @@ async def feature(
         )
 
     async def work(tx: Tx) -> None:
-        await pieces.set_featured(tx, piece.number, not undo, now)
-        await acts.record(
-            tx, actor=actor(caller), act="feature", target=f"#{piece.number}", before=str(piece.featured),
-            after=str(not undo), now=now,
-        )  # fmt: skip
-        await postings.subject_changed(tx, "piece", piece.number, now)
+        today = await pieces.piece(tx, piece.number)
+        assert today is not None
+        if today.featured is not undo:
+            raise Refusal(await _already(tx, caller, f"#{piece.number}", "feature", "plain" if undo else "featured"))
+        await set_featured(tx, caller, today.number, "feature", featured=not undo, now=now)
 
     await tools.db.write(work)
     tools.wake()
     return _line(caller, say(caller.language, name, target=f"#{piece.number} {piece.title}"))
+
+
+async def set_featured(
+    tx: Tx, caller: Caller, number: int, act: str, *, featured: bool, now: datetime, reason: str = ""
+) -> None:
+    """Feature a piece or stop, in a transaction that knows that it was not so."""
+    await pieces.set_featured(tx, number, featured, now)
+    before, after = ("plain", "featured") if featured else ("featured", "plain")
+    await acts.record(
+        tx, actor=actor(caller), act=act, target=f"#{number}", before=before, after=after, reason=reason, now=now
+    )
+    await postings.subject_changed(tx, "piece", number, now)
 
 
 async def _set_comment(
@@ -213,21 +219,38 @@ async def _set_comment(
     now = tools.clock()
 
     async def work(tx: Tx) -> None:
-        before = await comments.set_state(tx, number, state)
-        if before is None:
+        voice = await comments.find(tx, number)
+        if voice is None:
             raise Refusal(say(caller.language, "mod.no-comment", number=number))
-        await acts.record(
-            tx,
-            actor=actor(caller),
-            act=act,
-            target=f"comment {number}",
-            before=before,
-            after=state,
-            reason=reason,
-            now=now,
-        )
+        if voice.state == state:
+            raise Refusal(await _already(tx, caller, f"comment {number}", "state", state))
+        await set_comment(tx, caller, number, state, act, reason, now)
 
     await tools.db.write(work)
+    tools.wake()
+
+
+async def set_comment(
+    tx: Tx, caller: Caller, number: int, state: comments.Visibility, act: str, reason: str, now: datetime
+) -> None:
+    """Set a comment's state in a transaction that knows there is one, and write it down; its tickets are closed."""
+    before = await comments.set_state(tx, number, state, now)
+    assert before is not None
+    await acts.record(
+        tx, actor=actor(caller), act=act, target=f"comment {number}", before=before, after=state, reason=reason, now=now
+    )
+    if state != "held":
+        outcome: tickets.Outcome = "hidden" if state == "hidden" else "shown"
+        await tickets.settle(tx, [number], outcome, caller.person.name or caller.person.id, now)
+
+
+async def _already(tx: Tx, caller: Caller, target: str, aspect: str, state: str) -> str:
+    """What somebody wants is so already: who did that, if a person did."""
+    language = caller.language
+    name = say(language, "mod.comment", number=target.split(" ")[1]) if target.startswith("comment ") else target
+    sentence = say(language, "mod.already", target=name, state=say(language, f"mod.state.{state}"))
+    last = await acts.last(tx, target, aspect)
+    return f"{sentence} {done_by(last, caller)}" if last is not None and last.after == state else sentence
 
 
 @command("mod comments", japanese="コメント一覧", summary="記事へのコメントを番号つきで示します。", roles=MODERATORS)
@@ -250,33 +273,6 @@ async def list_comments(tools: Tools, caller: Caller, *, piece: PieceOption) -> 
             language=caller.language,
         )
     )
-
-
-@command("mod log", japanese="記録", summary="モデレーターの操作と読者の通報の記録を示します。", roles=MODERATORS)
-async def log(
-    tools: Tools, caller: Caller, *, piece: Annotated[Piece | None, "Only this piece.", "この記事だけ。"] = None
-) -> Reply:
-    """Show what moderators did and readers reported, newest first."""
-    found = await acts.acts(tools.db, f"#{piece.number}" if piece else None)
-    if not found:
-        return _line(caller, say(caller.language, "mod.log-empty"))
-    items = tuple(
-        Item(
-            marker="•",
-            blocks=(
-                Paragraph(
-                    spans=spans(
-                        f"{one.number}. {one.at:%Y-%m-%d %H:%M} {one.actor} {one.act} {one.target}"
-                        + (f" — {one.reason}" if one.reason else "")
-                    )
-                ),
-            ),
-        )
-        for one in found
-    )
-    title = say(caller.language, "mod.log")
-    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
 
 
 def actor(caller: Caller) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ from core.message import Message, Reply
 from core.placing import REMOVED, WITH_COMMUNITIES, check_place, may_keep, quiet_hours, split_place, topics_filter
 from core.speech import say
 from core.text import fold
-from storage import acts, pieces, places
+from storage import acts, pieces, places, queueing
 from storage.db import Tx
 
 HOSTS: frozenset[Role] = frozenset({"host", "admin"})
@@ -28,9 +28,9 @@ ChannelOption = Annotated[
     ChannelId | None, "The channel; without it, the one you are in.", "チャンネル（省くと今いる所）。"
 ]
 LayoutOption = Annotated[
-    Literal["card", "thread", "forum", "follow"] | None,
-    "One message; with sections in a thread; a forum post; a card others can follow.",
-    "カード一つ、節をスレッドに、フォーラム投稿、フォローできるカード。",
+    Literal["card", "thread", "forum", "follow", "queue"] | None,
+    "One message; sections in a thread; a forum post; a card others follow; the moderators' queue.",
+    "カード一つ、節をスレッドに、フォーラム投稿、フォローできるカード、承認待ちの一覧。",
 ]
 TopicsOption = Annotated[
     str | None, "Only these topics, separated by commas; all for all.", "この話題だけ（「、」で区切る）。"
@@ -49,6 +49,9 @@ CapOption = Annotated[
 MentionOption = Annotated[
     RoleId | None, "Role to mention at new pieces; @everyone for none.", "新しい記事で呼ぶロール（@everyone でなし）。"
 ]
+ReviewOption = Annotated[
+    bool | None, "yes: a piece waits here until a moderator approves it.", "yes で、承認されるまでここには載せません。"
+]
 NameOption = Annotated[str | None, "What to call the channel.", "チャンネルの呼び名。"]
 
 
@@ -65,6 +68,7 @@ async def add(
     quiet: QuietOption = None,
     cap: CapOption = None,
     mention: MentionOption = None,
+    review: ReviewOption = None,
     name: NameOption = None,
 ) -> Reply:
     """Post pieces to a channel from now on."""
@@ -73,21 +77,23 @@ async def add(
     before = await places.place_at(tools.db, platform, where)
     _own(caller, before or there)
     if before is not None and before.paused != REMOVED:
-        raise Refusal(say(caller.language, "place.already", place=_called(before)))
+        raise Refusal(say(caller.language, "place.already", place=called(before)))
     base = replace(there, language=caller.language, zone=tools.zone, name=before.name if before else "")
-    wanted = _with(caller, base, layout, topics, language, zone, quiet, cap, mention, name)
+    wanted = _with(caller, base, layout, topics, language, zone, quiet, cap, mention, review, name)
     check_place(wanted, caller.language)
     now = tools.clock()
 
     async def work(tx: Tx) -> Place:
         added = await places.add(tx, wanted, "place", now)
+        if added.layout == "queue":
+            await queueing.fill(tx, added.id, now)
         await acts.record(tx, actor=actor(caller), act="place add", target=wanted.address, now=now)
         return added
 
     added = await tools.db.write(work)
     await tools.furnish()
     tools.wake()
-    sentence = say(caller.language, "place.added" if before is None else "place.back", place=_called(added))
+    sentence = say(caller.language, "place.added" if before is None else "place.back", place=called(added))
     return _answer(caller, sentence, described(added, caller.language), *await _unknown(tools, caller, topics))
 
 
@@ -104,12 +110,13 @@ async def set_(
     quiet: QuietOption = None,
     cap: CapOption = None,
     mention: MentionOption = None,
+    review: ReviewOption = None,
     name: NameOption = None,
     paused: Annotated[bool | None, "yes to stop posting there, no to go on.", "yes で停止、no で再開。"] = None,
 ) -> Reply:
     """Change how a channel is posted to; only what you give."""
-    before = await _standing(tools, caller, channel)
-    wanted = _with(caller, before, layout, topics, language, zone, quiet, cap, mention, name)
+    before = await standing(tools, caller, channel)
+    wanted = _with(caller, before, layout, topics, language, zone, quiet, cap, mention, review, name)
     if paused is not None:
         wanted = replace(wanted, paused=say("en", "place.paused-by", who=actor(caller)) if paused else None)
     if wanted == before:
@@ -120,11 +127,13 @@ async def set_(
     columns: dict[str, Any] = {
         "layout": wanted.layout, "filter": wanted.filter, "language": wanted.language, "zone": wanted.zone,
         "quiet_from": start, "quiet_to": end, "cap": wanted.cap, "mention": wanted.mention, "name": wanted.name,
-        "paused": wanted.paused,
+        "paused": wanted.paused, "review": int(wanted.review),
     }  # fmt: skip
 
     async def work(tx: Tx) -> Place:
         changed = await places.change(tx, (before.platform, before.channel), **columns)
+        if changed.layout == "queue" != before.layout:
+            await queueing.fill(tx, changed.id, now)
         await acts.record(
             tx, actor=actor(caller), act="place set", target=before.address, before=described(before, "en"),
             after=described(changed, "en"), now=now,
@@ -134,14 +143,14 @@ async def set_(
     changed = await tools.db.write(work)
     await tools.furnish()
     tools.wake()
-    sentence = say(caller.language, "place.changed", place=_called(changed))
+    sentence = say(caller.language, "place.changed", place=called(changed))
     return _answer(caller, sentence, described(changed, caller.language), *await _unknown(tools, caller, topics))
 
 
 @command("place remove", japanese="削除", summary="掲載をやめます。載せた記事は残ります。", roles=HOSTS)
 async def remove(tools: Tools, caller: Caller, *, channel: ChannelOption = None) -> Reply:
     """Post nothing new to a channel; what was posted stays."""
-    before = await _standing(tools, caller, channel)
+    before = await standing(tools, caller, channel)
     now = tools.clock()
 
     async def work(tx: Tx) -> bool:
@@ -150,7 +159,7 @@ async def remove(tools: Tools, caller: Caller, *, channel: ChannelOption = None)
 
     name = "place.forgotten" if await tools.db.write(work) else "place.removed"
     await tools.furnish()
-    return _answer(caller, say(caller.language, name, place=_called(before)))
+    return _answer(caller, say(caller.language, name, place=called(before)))
 
 
 @command("place list", japanese="一覧", summary="掲載先とその設定を示します。", roles=HOSTS)
@@ -161,7 +170,7 @@ async def list_(tools: Tools, caller: Caller) -> Reply:
         return _answer(caller, say(caller.language, "place.list-empty"))
     title = say(caller.language, "place.list")
     items = tuple(
-        Item(marker="•", blocks=(Paragraph(spans=spans(f"{_called(one)}: {described(one, caller.language)}")),))
+        Item(marker="•", blocks=(Paragraph(spans=spans(f"{called(one)}: {described(one, caller.language)}")),))
         for one in mine
     )
     blocks: tuple[Block, ...] = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
@@ -179,12 +188,14 @@ def described(place: Place, language: str) -> str:
         say(language, "place.quiet-from", start=start, end=end) if place.quiet else "",
         say(language, "place.cap-of", n=place.cap) if place.cap is not None else "",
         say(language, "place.pings") if place.mention else "",
+        say(language, "place.on-review") if place.review else "",
         say(language, "place.paused", reason=place.paused) if place.paused else "",
     ]
     return ", ".join(part for part in parts if part)
 
 
-def _called(place: Place) -> str:
+def called(place: Place) -> str:
+    """A place as people know it, with its address."""
     return f"{place.name} ({place.address})" if place.name else place.address
 
 
@@ -209,16 +220,23 @@ def _community(caller: Caller, platform: str) -> str:
 
 def _own(caller: Caller, place: Place) -> None:
     if not may_keep(caller, place):
-        raise Refusal(say(caller.language, "place.not-yours", place=_called(place)))
+        raise Refusal(say(caller.language, "place.not-yours", place=called(place)))
 
 
-async def _standing(tools: Tools, caller: Caller, channel: ChannelId | None) -> Place:
-    """The place that is meant. Refusal if there is none, or it is not the caller's."""
+async def standing(
+    tools: Tools,
+    caller: Caller,
+    channel: ChannelId | None,
+    *,
+    allowed: Callable[[Caller, Place], bool] = may_keep,
+) -> Place:
+    """The place that is meant. Refusal if there is none, or it is not the caller's to set up."""
     platform, where = _where(caller, channel)
     place = await places.place_at(tools.db, platform, where)
     if place is None or place.paused == REMOVED:
         raise Refusal(say(caller.language, "place.none-there", place=f"{platform}:{where}"))
-    _own(caller, place)
+    if not allowed(caller, place):
+        raise Refusal(say(caller.language, "place.not-yours", place=called(place)))
     return place
 
 
@@ -232,10 +250,13 @@ def _with(
     quiet: str | None,
     cap: int | None,
     mention: RoleId | None,
+    review: bool | None,
     name: str | None,
 ) -> Place:
     """A place with what was given put in."""
-    given: dict[str, Any] = {"layout": layout, "language": language, "zone": zone, "name": name}
+    if layout == "queue" != place.layout and "admin" not in caller.roles:  # it shows what nobody approved yet
+        raise Refusal(say(caller.language, "place.queue-admins"))
+    given: dict[str, Any] = {"layout": layout, "language": language, "zone": zone, "review": review, "name": name}
     changes = {key: value for key, value in given.items() if value is not None}
     if topics is not None:
         changes["filter"] = "" if fold(topics) in ALL else topics_filter(names_in(topics))

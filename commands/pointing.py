@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands import moderating
+from commands import moderating, reporting
 from commands.registry import EVERYONE, MODERATORS, POINTED, Pointed, Target
 from commands.tools import Tools
 from core.chat import Caller, Role
@@ -12,8 +12,7 @@ from core.errors import Refusal
 from core.message import Message, Reply
 from core.speech import say
 from core.text import fold
-from storage import acts, comments, pieces
-from storage.db import Tx
+from storage import comments, pieces
 
 
 async def target(tools: Tools, caller: Caller, anchor: str) -> Target:
@@ -40,19 +39,6 @@ async def _hide(tools: Tools, caller: Caller, at: Target) -> Reply:
     return await moderating.hide(tools, caller, comment=at.comment)
 
 
-async def _report(tools: Tools, caller: Caller, at: Target) -> Reply:
-    """Written down for moderators; the act's number is the ticket. Reporting the same again gives the same ticket."""
-    what = f"comment {at.comment.comment}" if at.comment is not None else f"#{at.piece.number}"
-
-    async def work(tx: Tx) -> int:
-        actor = moderating.actor(caller)
-        before = await acts.find(tx, actor=actor, act="report", target=what)
-        return before or await acts.record(tx, actor=actor, act="report", target=what, now=tools.clock())
-
-    sentence = say(caller.language, "point.reported", ticket=await tools.db.write(work))
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))
-
-
 async def _save(tools: Tools, caller: Caller, at: Target) -> Reply:
     """Asked of what a message answers: whether that is something of ours, on which the message may be a comment."""
     sentence = say(caller.language, "save.kept", title=at.piece.title)
@@ -74,7 +60,7 @@ for _one in (
     ),
     Pointed(
         spec=_spec("Report", "通報", "Tell the moderators.", "モデレーターに知らせます。", EVERYONE),
-        run=_report,
+        run=reporting.report,
     ),
     Pointed(
         spec=_spec(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from commands.registry import Press, command, form, press
+from commands.rights import must_be_in
 from commands.tools import Tools
 from core import faces
 from core.chat import Caller, Commented, Person, Reacted
@@ -137,8 +138,9 @@ async def commented(tools: Tools, caller: Caller, pressed: Press) -> Reply:
 
 async def _card(tools: Tools, caller: Caller, pressed: Press) -> tuple[str, str]:
     """What an answer hangs on, as channel and message: the piece's card where the caller is, else one in the caller's
-    community. Refusal if there is none.
+    community. Refusal if there is none, or if nothing of the caller may be kept.
     """
+    await must_be_in(tools, caller)
     near = (caller.platform, caller.channel, caller.community)
     for platform, channel, anchor, community in await postings.cards(tools.db, pressed.piece.number, near, 1):
         here = channel == caller.channel or community == caller.community != ""

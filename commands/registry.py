@@ -29,6 +29,8 @@ from core.text import fold
 
 Words = NewType("Words", str)
 """Free text: takes the rest of a typed line."""
+Phrases = NewType("Phrases", str)
+"""The same with its quotes, which mean something there."""
 ChannelId = NewType("ChannelId", str)
 RoleId = NewType("RoleId", str)
 
@@ -67,13 +69,15 @@ OPTION_NAMES = {
     "add": "追加", "remove": "外す", "comment": "コメント", "off": "解除", "undo": "取り消す",
     "channel": "チャンネル", "layout": "表示", "topics": "対象話題", "language": "言語", "zone": "タイムゾーン",
     "quiet": "休止時間", "cap": "上限", "mention": "メンション", "name": "名前", "paused": "停止",
-    "address": "アドレス",
+    "address": "アドレス", "days": "曜日", "hour": "時刻", "number": "番号", "weeks": "週数",
+    "when": "日時", "text": "本文", "title": "題名", "remark": "一言", "step": "続き", "note": "注記", "into": "統合先",
+    "review": "確認", "who": "誰", "rule": "規則", "value": "値", "sure": "確認済み", "kind": "種類",
 }  # fmt: skip
 """Japanese names of options; a typed line may use either."""
 
 _KINDS: dict[Any, Kind] = {
-    Topic: "topic", Piece: "piece", Period: "period", Voice: "comment", Words: "words", str: "text", int: "number",
-    bool: "yes", ChannelId: "channel", RoleId: "role",
+    Topic: "topic", Piece: "piece", Period: "period", Voice: "comment", Words: "words", Phrases: "query", str: "text",
+    int: "number", bool: "yes", ChannelId: "channel", RoleId: "role",
 }  # fmt: skip
 
 EVERYONE: frozenset[Role] = frozenset({"reader", "author", "moderator", "admin", "host"})
@@ -182,25 +186,62 @@ class Press:
 
 
 Handler = Callable[[Tools, Caller, Press], Awaitable[Reply | Form]]
+AloneHandler = Callable[[Tools, Caller, str], Awaitable[Reply | Form]]
+AloneForm = Callable[[Tools, Caller, str, Mapping[str, str]], Awaitable[Reply]]
 PRESSES: dict[str, Handler] = {}
 FORMS: dict[str, Handler] = {}
+ALONE: dict[str, AloneHandler] = {}
+"""Buttons that belong to no piece: their ids are `v1:kind:what`."""
+ALONE_FORMS: dict[str, AloneForm] = {}
+"""Forms that belong to no piece; ids alike."""
+CURATING: dict[str, frozenset[Role]] = {}
+"""Kinds of buttons and forms that not everybody may use, with who may; their piece may be in any state."""
 
 
-def press(kind: str) -> Callable[[Handler], Handler]:
-    """Register what a button of this kind does."""
+def press(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[Handler], Handler]:
+    """Register what a button of this kind does; `only` whose, if not everybody's."""
 
     def register(handler: Handler) -> Handler:
         PRESSES[kind] = handler
+        _keep_to(kind, only)
         return handler
 
     return register
 
 
-def form(kind: str) -> Callable[[Handler], Handler]:
-    """Register what a submitted form of this kind does."""
+def form(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[Handler], Handler]:
+    """Register what a submitted form of this kind does; `only` whose, if not everybody's."""
 
     def register(handler: Handler) -> Handler:
         FORMS[kind] = handler
+        _keep_to(kind, only)
         return handler
 
     return register
+
+
+def alone(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[AloneHandler], AloneHandler]:
+    """Register what a button of this kind does, that belongs to no piece."""
+
+    def register(handler: AloneHandler) -> AloneHandler:
+        ALONE[kind] = handler
+        _keep_to(kind, only)
+        return handler
+
+    return register
+
+
+def alone_form(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[AloneForm], AloneForm]:
+    """Register what a submitted form of this kind does, that belongs to no piece."""
+
+    def register(handler: AloneForm) -> AloneForm:
+        ALONE_FORMS[kind] = handler
+        _keep_to(kind, only)
+        return handler
+
+    return register
+
+
+def _keep_to(kind: str, only: frozenset[Role] | None) -> None:
+    if only is not None:
+        CURATING[kind] = only

@@ -1,4 +1,4 @@
-"""`/digest`: what was written about a topic and what readers said, right in its numbers."""
+"""`/digest`: what was written about a topic and what readers said. One card, and all of it behind its button."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from commands.reading import audience_of, caller_place, links_to
-from commands.registry import command
+from commands.gathering import Viewer, gather, show, show_all
+from commands.reading import caller_place
+from commands.registry import alone, command
+from commands.telling import with_prose
 from commands.tools import Tools
 from core.chat import Caller
+from core.errors import Refusal
 from core.message import Reply
-from core.period import Period
-from core.pieces import Piece, Topic
+from core.period import Period, parse_period
+from core.pieces import Topic
 from core.speech import say
-from digest.compose import SHOWN_PIECES, Material, compose, outstanding
-from storage import digests, pieces, readers
-
-COUNTED_PIECES = 3000  # newest pieces of a window whose readers and voices are counted
+from core.times import SECOND, micros, moment
+from digest.packing import unpack
+from digest.sketch import Sketch
+from storage import editions, pieces, places, readers
 
 
 @command("digest", japanese="ダイジェスト", summary="話題ごとに、書かれたことと読者の声をまとめます。")
@@ -35,54 +38,89 @@ async def digest(
     """Show what was written about a topic and what readers said."""
     now = tools.clock()
     since: datetime | None = None
-    topics: Sequence[int | None] = (topic.id if topic else None,)
+    topics: Sequence[Topic] = await pieces.topics(tools.db, [topic.id]) if topic is not None else ()
+    followed = False
     if period.text == "new":
-        since = await readers.look(tools.db, caller.platform, caller.person, now)
+        await tools.outside.ready()
+        if not tools.outside.holds(caller.platform, caller.person.id):
+            since = await readers.look(tools.db, caller.platform, caller.person, now)
         if topic is None:
-            topics = await readers.followed(tools.db, caller.platform, caller.person) or (None,)
-    followed = say(caller.language, "digest.followed") if topics[0] is not None and topic is None else None
+            topics = await _followed(tools, caller)
+            followed = bool(topics)
+    sketch, viewer = await _sketched(tools, caller, topics, period, now, since, followed=followed)
+    about = "f" if followed else "-" if topic is None else str(topic.id)
+    more = _id(about, period, now, since)
+    return Reply(message=await show(tools, sketch, viewer, more))
+
+
+async def _sketched(
+    tools: Tools,
+    caller: Caller,
+    topics: Sequence[Topic],
+    period: Period,
+    now: datetime,
+    since: datetime | None,
+    *,
+    followed: bool,
+) -> tuple[Sketch, Viewer]:
+    viewer = Viewer.caller(caller, await caller_place(tools, caller))
     window = period.window(now, caller.zone, since)
-    place = await caller_place(tools, caller)
-    audience = audience_of(caller, place)
-    numbers: list[int] = []
-    still: list[int] = []
-    total = 0
-    for one in topics:
-        some, count = await digests.pieces_between(tools.db, window.start, window.end, one, COUNTED_PIECES)
-        older = await digests.answered_between(tools.db, window.start, window.end, one, 3)
-        numbers += [number for number in some if number not in numbers]
-        still += [number for number in older if number not in still]
-        total = count if len(topics) == 1 else len(numbers)
-    still = still[:3]
-    # People and voices are those of every piece of the window; only a few pieces are shown one by one.
-    everything = [*numbers, *still]
-    shown = await pieces.pieces(tools.db, [*numbers[:SHOWN_PIECES], *still])
-    voices = outstanding(await digests.voices(tools.db, everything, window.start, window.end, audience))
-    spoken = await pieces.pieces(tools.db, sorted({voice.piece for voice in voices.all()}))
-    material = Material(
-        topic=topic.name(caller.language) if topic else followed,
-        period=period.label(caller.language),
-        pieces=[piece for piece in shown if piece.number not in still],
-        total=total,
-        still=[piece for piece in shown if piece.number in still],
-        numbers=await digests.numbers(tools.db, [piece.number for piece in shown], window.start, window.end, audience),
-        people=await digests.people(tools.db, everything, window.start, window.end, audience),
-        most_people=digests.MOST_PEOPLE,
-        voices=voices,
-        piece_links=await _piece_links(tools, caller, [*shown, *spoken]),
-        voice_links={
-            voice.comment: address
-            for voice in voices.all()
-            if (address := tools.link(voice.platform, voice.channel, voice.anchor))
-        },
-    )
-    return Reply(message=compose(material, caller.language, caller.zone, tools.scale))
+    sketch = await gather(tools, topics, window, viewer.audience, period=period.text, followed=followed)
+    return await with_prose(tools, sketch, viewer), viewer
 
 
-async def _piece_links(tools: Tools, caller: Caller, shown: Sequence[Piece]) -> dict[int, str]:
-    """The message of each piece, in the caller's own channel where there is one."""
-    found = {}
-    for piece in shown:
-        if where := await links_to(tools, piece, caller):
-            found[int(piece.number)] = where[0]
-    return found
+async def _followed(tools: Tools, caller: Caller) -> list[Topic]:
+    return await pieces.topics(tools.db, await readers.followed(tools.db, caller.platform, caller.person))
+
+
+# --- the whole of it: the id of the button says which digest it was, so that it works after a restart too ---
+
+
+def _id(about: str, period: Period, now: datetime, since: datetime | None) -> str:
+    """`v1:digest:TOPIC:PERIOD:NOW:SINCE`, times in seconds since 1970; TOPIC `-` is all, `f` what they follow."""
+    times = f"{micros(now) // SECOND}:{'-' if since is None else micros(since) // SECOND}"
+    return f"v1:digest:{about}:{period.text}:{times}"
+
+
+def edition_id(number: int) -> str:
+    """The same for a digest that was posted."""
+    return f"v1:digest:e{number}"
+
+
+@alone("digest")
+async def all_of_it(tools: Tools, caller: Caller, what: str) -> Reply:
+    """All of a digest, privately, page by page."""
+    try:
+        sketch, viewer = await _meant(tools, caller, what)
+    except (Refusal, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise Refusal(say(caller.language, "refused.stale")) from error
+    return Reply(message=await show_all(tools, sketch, viewer))
+
+
+async def _meant(tools: Tools, caller: Caller, what: str) -> tuple[Sketch, Viewer]:
+    if what.startswith("e"):
+        return await _edition(tools, caller, int(what[1:]))
+    about, period, until, since = what.split(":")
+    now = moment(int(until) * SECOND)
+    then = None if since == "-" else moment(int(since) * SECOND)
+    if about in ("-", "f"):
+        topics = await _followed(tools, caller) if about == "f" else []
+    else:
+        topics = await pieces.topics(tools.db, [int(about)])
+        if not topics:
+            raise ValueError(about)
+    return await _sketched(tools, caller, topics, parse_period(period), now, then, followed=about == "f")
+
+
+async def _edition(tools: Tools, caller: Caller, number: int) -> tuple[Sketch, Viewer]:
+    """A digest that was posted, for those of the community that it was posted in."""
+    edition = await editions.edition(tools.db, number)
+    if edition is None or edition.sketch is None:
+        raise ValueError(number)
+    place = await places.by_id(tools.db, edition.place)
+    if place is None:
+        raise ValueError(number)
+    near = place.channel == caller.channel or place.community == caller.community != ""
+    if caller.platform != "shell" and not (place.platform == caller.platform and near):
+        raise Refusal(say(caller.language, "refused.stale"))
+    return unpack(Sketch, edition.sketch), Viewer.caller(caller, await caller_place(tools, caller))

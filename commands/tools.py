@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.chat import Ears, Place
-from core.pieces import Found, Piece
+from core.message import Message
+from core.pieces import Found, Outline, Piece, TextMode
 from core.stances import Scale
 from storage.db import Db, Tx
+from storage.outside import Outside
+from storage.reactions import StanceOf
 from storage.sources import Source
 
 
@@ -18,6 +21,33 @@ class Links(Protocol):
     """Gives the address of a message, whatever its platform; None if there is none."""
 
     def __call__(self, platform: str, channel: str, anchor: str) -> str | None: ...
+
+
+class Think(Protocol):
+    """Asks the thinking process: a job of `digest.worker.JOBS` by its name, JSON-ready data in and out."""
+
+    async def __call__(self, job: str, data: Any) -> Any:
+        """ThinkError when nothing came of it; what can be said without it is then said."""
+        ...
+
+
+class Writer(Protocol):
+    """A language model that the operator has set up. `slack`: readers' words from Slack may be sent to it."""
+
+    slack: bool
+
+    async def write(self, instructions: str, data: str, *, hurry: bool) -> str:
+        """What it answers; ThinkError when nothing came of it. `hurry`: somebody waits, so only a little while."""
+        ...
+
+
+Draw = Callable[[Message], Awaitable[Message]]
+"""Gives a message with its pictures drawn; what can't be drawn stays as it is, and is shown by nobody."""
+
+
+async def undrawn(message: Message) -> Message:
+    """A message as it is: where nothing draws, pictures are shown by nobody."""
+    return message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +72,16 @@ class FeedTrial:
     problems: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeps:
+    """How long what is kept of people: days, 0 for as long as nobody erases it. `operator`: who answers for it."""
+
+    comments: int = 365
+    reactions: int = 90
+    left: int = 14
+    operator: str = ""
+
+
 class Feeds(Protocol):
     """The feeds of the publication. Addresses are `http://` or `https://`; else Refusal."""
 
@@ -62,16 +102,43 @@ class Feeds(Protocol):
         ...
 
 
+class Drafts(Protocol):
+    """Pieces that are brought in from chat: each is held until a moderator approves it."""
+
+    async def read(self, address: str) -> Found:
+        """The article at an address, fetched and parsed as outside text is. SourceError if it can't be read."""
+        ...
+
+    def name_of(self, address: str) -> str:
+        """The form in which two addresses of one article are equal."""
+        ...
+
+    def written(self, title: str, text: str, language: str, author: str | None) -> Found:
+        """A piece of what somebody wrote in a form, as Markdown."""
+        ...
+
+    async def hold(
+        self, tx: Tx, found: Found, mode: TextMode, now: datetime, understood: Outline | None = None
+    ) -> tuple[int, bool]:
+        """Keep it, held; gives its number, and false if the publication has it already. `understood`: its outline."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What a command works with.
 
     `wake` tells the publisher that rows have changed; `place` makes the postings of a piece, `let_out` publishes one
-    that was held; both give the new places. `furnish` tells the platforms our places on them after a change.
+    that was held; both give the new places. `furnish` tells the platforms our places on them after a change. `draw`
+    draws the pictures of an answer. `fits` says whether a message is one on a platform; `least` is the fewest people
+    whose numbers are shown. `writer`: a language model, if there is one. `outside`: of whom nothing is kept;
+    `stance_of`: what an emoji means here.
     """
 
     db: Db
     ears: Ears
+    outside: Outside
+    stance_of: StanceOf
     scale: Scale
     zone: str
     link: Links
@@ -81,3 +148,10 @@ class Tools:
     let_out: Callable[[Tx, int, datetime], Awaitable[Sequence[Place]]]
     furnish: Callable[[], Awaitable[None]]
     feeds: Feeds
+    drafts: Drafts
+    think: Think
+    draw: Draw = undrawn
+    fits: Callable[[str, Message], bool] = lambda _platform, _message: True
+    least: int = 3
+    writer: Writer | None = None
+    keeps: Keeps = Keeps()

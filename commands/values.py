@@ -53,7 +53,7 @@ async def value_of(tools: Tools, caller: Caller, option: Option, text: str) -> A
             return text.removeprefix("<").removeprefix("#").removesuffix(">")
         case "role":
             return text.removeprefix("<").removeprefix("@").removeprefix("&").removesuffix(">")
-        case "words" | "text":
+        case "words" | "query" | "text":
             return text
 
 

@@ -17,9 +17,10 @@ from core.message import Form, Message, Reply
 if TYPE_CHECKING:  # a command names roles, which are named here
     from core.commands import CommandSpec
 
-Layout = Literal["card", "thread", "forum", "follow"]
+Layout = Literal["card", "thread", "forum", "follow", "queue"]
 """How a place shows a piece: one card; a card with its sections under it; a post of a forum; a card that other
-communities follow. `core.placing.LAYOUTS` says which platform has which."""
+communities follow. A `queue` is for moderators: no pieces, but what waits for them. `core.placing.LAYOUTS` says which
+platform has which."""
 Role = Literal["reader", "author", "moderator", "admin", "host"]
 """`host` runs one community and is not of the publication: may set up the places of `Caller.community`, no others."""
 
@@ -30,7 +31,9 @@ class Place:
 
     `community` is the guild or workspace. `zone` is an IANA name, `quiet` a pair of local `HH:MM` (from, to),
     `cap` the most pieces a local day (None: no cap), `filter` a `core.filters` expression ("" takes all), `mention` the
-    id of a role that is pinged once when a piece is first sent ("" pings nobody).
+    id of a role that is pinged once when a piece is first sent ("" pings nobody). `review`: a piece waits there until a
+    moderator approves it. `former`: what the platform called
+    the channel before; events may still come by those ids.
     """
 
     id: int
@@ -45,7 +48,9 @@ class Place:
     quiet: tuple[str, str] | None = None
     cap: int | None = None
     mention: str = ""
+    review: bool = False
     paused: str | None = None
+    former: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -212,6 +217,16 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The platform calls a channel by another id from now on, `to`. Whatever we know of it follows."""
+
+    platform: str
+    channel: str
+    to: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """Everything in a channel or thread (`where`) up to the message `newest` was told before this."""
 
@@ -220,12 +235,13 @@ class Read:
     newest: str
 
 
-Heard = Reacted | Commented | Removed | Cleared | Left | Copied | Located | Read
+Heard = Reacted | Commented | Removed | Cleared | Left | Copied | Located | Moved | Read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What we know of an anchor, for `recall`: when it, or its last wording, came; how often each emoji stands on it.
+    """What we know of an anchor, for `recall`: when it, or its last wording, came; how often each emoji stands on it (-1:
+    to be read anyway).
 
     `comment` tells a reader's message from one of ours.
     """
@@ -359,6 +375,7 @@ class Chat(Protocol):
     7. Text of a message is never markup, mention or link on the platform, whatever it holds.
     8. What people do under our messages comes to the ears with the anchors of the Ref; our own doings do not.
     9. `recall` yields what was missed, as events marked `recalled`, and one Window or Unreadable an anchor.
+    10. A picture that was drawn is shown with its alternative text, or is told by it; an edit replaces it, too.
     """
 
     name: str

@@ -12,12 +12,12 @@ from typing import Literal
 
 from core.chat import Role
 
-Kind = Literal["topic", "piece", "period", "comment", "words", "text", "number", "choice", "yes", "channel", "role"]
+Kind = Literal["topic", "piece", "period", "comment", "words", "query", "text", "number", "choice", "yes", "channel", "role"]
 """What the text of an option means.
 
     topic, piece, period  a name, a number or words, a span of time; completed by `Desk.complete`
     comment               a comment's number, or `@ANCHOR`: the comment whose message that is, where the caller is
-    words, text           as typed; `words` takes the rest of a typed line
+    words, query, text    as typed; `words` and `query` take the rest of a typed line, `query` with its quotes
     number                digits, from `least` to `most`
     choice                one of `choices`
     yes                   yes or no
@@ -100,6 +100,16 @@ GROUPS: Mapping[str, Group] = {
             name="place",
             japanese="掲載先",
             help={"en": "Where pieces are posted, and how.", "ja": "記事を載せるチャンネルとその設定。"},
+        ),
+        Group(
+            name="topic",
+            japanese="話題",
+            help={"en": "Topics: their names, and what is about them.", "ja": "話題の名前と中身。"},
+        ),
+        Group(
+            name="digest-schedule",
+            japanese="定期ダイジェスト",
+            help={"en": "Digests that come by themselves.", "ja": "定期的に載るダイジェスト。"},
         ),
         Group(name="feed", japanese="フィード", help={"en": "Where pieces come from.", "ja": "記事の取得元。"}),
     )

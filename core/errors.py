@@ -4,6 +4,7 @@
     ├── ConfigError     the operator's settings are wrong: all reported at once, exit 78
     ├── SourceError     a feed, file or page can't be read: stored on the source, others go on
     ├── Refusal         a person asked for what can't be had: told to them, privately
+    ├── ThinkError      the thinking process gave no answer: what stands without it is shown
     └── ChatError       a platform did not do what the loop asked
         ├── Gone        the channel or message is not there, or we may not: the place pauses
         ├── Busy        not now: try again at `until`
@@ -42,6 +43,10 @@ class SourceError(RondanError):
 
 class Refusal(RondanError):
     """A request that is understood and declined. Shown to the person who asked, and only to them."""
+
+
+class ThinkError(RondanError):
+    """Nothing came of thinking: it crashed, took too long, or others were before. Never a reason to refuse anything."""
 
 
 class ChatError(RondanError):

@@ -23,6 +23,8 @@ EXCERPT = 300
 PAGE = 2800
 """Most UTF-16 units on one page of private reading: fits every platform, in Japanese too (3 bytes a character)."""
 LEDE = 200
+CORRECTED = 3
+"""Most changes of a correction that a card tells."""
 SMALLEST = 100
 """Fewest UTF-16 units to which a message is cut that its platform finds too long."""
 
@@ -108,9 +110,42 @@ def card(piece: Piece, language: str, zone: str, scale: Scale) -> Message:
         names = "、" if language == "ja" else ", "
         topics = names.join(topic.name(language) for topic in piece.topics)
         blocks.append(Small(spans=spans(say(language, "card.topics", topics=topics))))
+    blocks += corrected(piece, language, zone)
+    blocks += related(piece, language)
     return Message(
         title=piece.title, blocks=tuple(blocks), actions=_card_actions(piece, language, scale), language=language
     )
+
+
+def corrected(piece: Piece, language: str, zone: str) -> list[MessageBlock]:
+    """What the last correction changed, and when others were; none if there was none.
+
+    Sentences are shown only of a source that allows its whole text.
+    """
+    if not piece.corrections:
+        return []
+    last, *before = piece.corrections
+    days = [say_date(language, one.at.astimezone(ZoneInfo(zone)).date()) for one in (last, *before)]
+    said = say(language, "card.corrected", date=days[0]) + (f" {last.note}" if last.note else "")
+    blocks: list[MessageBlock] = [Paragraph(spans=spans(said, bold=True))]
+    for one in last.changes[:CORRECTED] if piece.text_mode == "full" else ():
+        old, new = shorten(one.before, LEDE), shorten(one.after, LEDE)
+        name = "card.changed" if new else "card.taken-out"
+        blocks.append(Small(spans=spans(say(language, name, before=old, after=new))))
+    if before:
+        earlier = list(dict.fromkeys(days[1:]))[:CORRECTED]
+        blocks.append(Small(spans=spans(say(language, "card.corrected-before", dates=", ".join(earlier)))))
+    return blocks
+
+
+def related(piece: Piece, language: str) -> list[MessageBlock]:
+    """A line with the pieces that a piece is like; none if there are none."""
+    if not piece.related:
+        return []
+    run = list(spans(say(language, "card.related") + " "))
+    for position, one in enumerate(piece.related):
+        run += [*spans(" · " if position else ""), *spans(f"#{one.number} {one.title}", link=one.url)]
+    return [Small(spans=tuple(run))]
 
 
 def _small_print(piece: Piece, language: str, zone: str) -> str:
@@ -312,7 +347,7 @@ def page(piece: Piece, key: str, language: str) -> Message | None:
         actions.append(Action(id=action("page", piece.uid, following.key), label=label, style="primary"))
     else:
         ending = "read.end" if piece.text_mode == "full" else "read.rest"
-        blocks.append(Small(spans=spans(say(language, ending))))
+        blocks += [Small(spans=spans(say(language, ending))), *related(piece, language)]
         if at > 0:
             actions.append(Action(id=action("page", piece.uid, "-"), label=say(language, "read.start")))
     actions.append(Action(id=action("comment", piece.uid, this.section), label=say(language, "comment")))

@@ -13,6 +13,9 @@ LATE_AFTER = timedelta(hours=1)
 LATE_SHOWN = 3
 """Of the pieces that are late at a place, the newest so many are posted; the rest come in one message."""
 
+TOO_LATE = timedelta(hours=12)
+"""What belongs to a time, such as a digest, is not posted later than this."""
+
 
 def local_midnight(place: Place, now: datetime) -> datetime:
     """The start of the place's local day."""
@@ -65,4 +68,16 @@ def manners(place: Place, now: datetime, *, posted_today: int) -> Go | Later | R
         tomorrow = local_midnight(place, now) + timedelta(days=1)
         start = quiet_until(place, tomorrow) or tomorrow
         return RollUp(start, f"over the cap of {place.cap} a day")
+    return Go()
+
+
+def in_time(place: Place, due: datetime | None, now: datetime) -> Go | Later | str:
+    """What to do with a digest that was due then: post it, wait for the end of quiet hours, or not at all, with why.
+
+    The daily cap is for pieces.
+    """
+    if (until := quiet_until(place, now)) is not None:
+        return Later(until, f"quiet hours until {until:%H:%M %Z}")
+    if due is not None and now - due > TOO_LATE:
+        return "more than 12 hours late"
     return Go()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from core.document import (
@@ -36,7 +37,22 @@ class Divider:
     """A line between two parts of one message."""
 
 
-MessageBlock = Block | Small | Divider
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture of numbers that stand in the text too. `alt` tells them to whoever does not see it; plain text.
+
+    `of` is what it is drawn from, as JSON: two of the same are the same picture, however they were drawn. `png` is
+    empty until it was drawn, and what is not drawn is shown nowhere.
+    """
+
+    of: str
+    alt: str
+    width: int
+    height: int
+    png: bytes = field(default=b"", repr=False, compare=False)
+
+
+MessageBlock = Block | Small | Divider | Picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +82,12 @@ class Message:
     tags: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """16 hex digits that change exactly when what is shown changes."""
+        """16 hex digits that change exactly when what is shown changes; of a picture, what it is drawn from."""
+        bare = replace(
+            self, blocks=tuple(replace(one, png=b"") if isinstance(one, Picture) else one for one in self.blocks)
+        )
         return hashlib.blake2b(
-            json.dumps(message_to_json(self), ensure_ascii=False).encode(), digest_size=8
+            json.dumps(message_to_json(bare), ensure_ascii=False).encode(), digest_size=8
         ).hexdigest()
 
 
@@ -96,14 +115,27 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file that one person is given. `kind` is its media type."""
+
+    name: str
+    kind: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The answer to one person. `ok` is false for a refusal. `replace`: edit the answer whose button was pressed."""
+    """The answer to one person. `ok` is false for a refusal. `replace`: edit the answer whose button was pressed.
+
+    `files` go along where the platform has a private way for them; all that is in them can be read in the message.
+    """
 
     message: Message
     ok: bool = True
     private: bool = True
     replace: bool = False
     links: tuple[str, ...] = field(default=())
+    files: tuple[File, ...] = ()
 
 
 def to_text(message: Message) -> str:
@@ -117,6 +149,8 @@ def _block_text(block: MessageBlock) -> str:
             return _with_links(block.spans)
         case Divider():
             return "―――"
+        case Picture():
+            return f"[{block.alt}]" if block.png else ""
         case List():
             return "\n".join(f"{item.marker} {_blocks_text(item.blocks)}".strip() for item in block.items)
         case Quote():
@@ -139,6 +173,25 @@ def _with_links(run: Spans) -> str:
         if span.link and span.link != following and span.link != span.text:
             out.append(f" <{span.link}>")
     return "".join(out)
+
+
+def pictures_of(message: Message) -> tuple[Picture, ...]:
+    """The pictures that were drawn, in order."""
+    return tuple(one for one in message.blocks if isinstance(one, Picture) and one.png)
+
+
+def as_drawn(message: Message) -> Message:
+    """The same with room taken for pictures that are still to be drawn: for measuring."""
+    if not any(isinstance(one, Picture) for one in message.blocks):
+        return message
+    blocks = (replace(one, png=b"-") if isinstance(one, Picture) else one for one in message.blocks)
+    return replace(message, blocks=tuple(blocks))
+
+
+def without_pictures(message: Message) -> Message:
+    """The same without its pictures, for where they can't be shown: the text holds the same numbers."""
+    kept = tuple(one for one in message.blocks if not isinstance(one, Picture))
+    return message if len(kept) == len(message.blocks) else replace(message, blocks=kept)
 
 
 def links_of(message: Message) -> tuple[str, ...]:
@@ -169,6 +222,11 @@ def message_to_json(message: Message) -> dict[str, Any]:
                 blocks.append({"kind": "small", "spans": spans_to_json(block.spans)})
             case Divider():
                 blocks.append({"kind": "divider"})
+            case Picture():
+                blocks.append(
+                    {"kind": "picture", "of": block.of, "alt": block.alt, "width": block.width, "height": block.height,
+                     "png": base64.b64encode(block.png).decode()}
+                )  # fmt: skip
             case _:
                 blocks.append(block_to_json(block))
     actions = [
@@ -187,6 +245,9 @@ def message_from_json(data: dict[str, Any]) -> Message:
             blocks.append(Small(spans=spans_from_json(one["spans"])))
         elif one["kind"] == "divider":
             blocks.append(Divider())
+        elif one["kind"] == "picture":
+            png = base64.b64decode(one["png"])
+            blocks.append(Picture(of=one["of"], alt=one["alt"], width=one["width"], height=one["height"], png=png))
         else:
             blocks.append(block_from_json(one))
     return Message(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.document import Code, Heading, Paragraph, Table, plain, spans, words_of
 from core.errors import Poison
-from core.message import Divider, Message, MessageBlock, Small
+from core.message import Divider, Message, MessageBlock, Picture, Small
 from core.splitting import cut_spans, split_blocks
 from core.text import cut, length, shorten
 
@@ -45,8 +45,16 @@ def paged(message: Message, fits: Fits) -> list[Message]:
 
 
 def words(one: MessageBlock) -> str:
-    """The words of a block, without style, reading and links."""
-    return words_of(one.spans) if isinstance(one, Small) else "" if isinstance(one, Divider) else plain(one)
+    """The words of a block, without style, reading and links; of a picture what it is said to show."""
+    match one:
+        case Small():
+            return words_of(one.spans)
+        case Divider():
+            return ""
+        case Picture():
+            return one.alt if one.png else ""
+        case _:
+            return plain(one)
 
 
 def _longest(blocks: Sequence[MessageBlock], start: int, fit: Callable[[Sequence[MessageBlock]], bool]) -> int:
@@ -95,7 +103,7 @@ def _cut_block(one: MessageBlock, limit: int) -> Iterator[MessageBlock]:
     match one:
         case Small():
             yield from (Small(spans=run) for run in cut_spans(one.spans, limit))
-        case Divider():
+        case Divider() | Picture():
             yield one
         case Code():
             yield from (Code(text=text, language=one.language) for text in cut(one.text, limit))

@@ -26,8 +26,9 @@ PieceUid = NewType("PieceUid", str)
 """12 hex digits made from the source's identity of the item; the same after a restore or on another machine."""
 
 Voice = Literal["remark", "summary", "analysis", "conclusion", "offer"]
-PieceState = Literal["held", "approved", "published", "retracted"]
+PieceState = Literal["held", "approved", "published", "retracted", "rejected"]
 TextMode = Literal["full", "excerpt", "link"]
+TopicKind = Literal["theme", "person", "company"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +106,48 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """What pieces are about. `names` by language; `aliases` are other spellings that mean it."""
+    """What pieces are about. `names` by language; `aliases` are other spellings that mean it.
+
+    `description` is one line that tells it from others; what `rule`, a filter (`core.filters`), takes is about it.
+    """
 
     id: int
     key: str
     names: dict[str, str]
     aliases: tuple[str, ...] = ()
+    kind: TopicKind = "theme"
+    description: str = ""
+    rule: str = ""
 
     def name(self, language: str) -> str:
         """Its name in a language, or in any other, or its key."""
         return self.names.get(language) or next(iter(self.names.values()), self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related:
+    """Another piece that a piece is like."""
+
+    number: PieceNumber
+    title: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A sentence as it was and as it is; nothing where it was taken out."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What one revision changed; `note` is what a moderator says of it."""
+
+    at: datetime
+    note: str
+    changes: tuple[Changed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +171,8 @@ class Piece:
     topics: tuple[Topic, ...] = ()
     featured: bool = False
     note: str = ""
+    related: tuple[Related, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 # --- JSON: the form in which an outline is stored beside its piece. ---

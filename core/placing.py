@@ -13,10 +13,10 @@ from core.speech import LANGUAGES, say
 from core.text import fold
 
 LAYOUTS: Mapping[str, tuple[Layout, ...]] = {
-    "web": ("card", "thread"),
-    "console": ("card", "thread"),
-    "discord": ("card", "thread", "forum", "follow"),
-    "slack": ("card", "thread"),
+    "web": ("card", "thread", "queue"),
+    "console": ("card", "thread", "queue"),
+    "discord": ("card", "thread", "forum", "follow", "queue"),
+    "slack": ("card", "thread", "queue"),
 }
 """The platforms there are, and how a place of each may show a piece."""
 WITH_COMMUNITIES = frozenset({"discord"})

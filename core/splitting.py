@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from core.document import Block, Heading, Item, List, Paragraph, Quote, Span, Spans, plain, spans, words_of
-from core.message import Divider, MessageBlock, Small
+from core.message import Divider, MessageBlock, Picture, Small
 from core.text import cut, length
 
 
@@ -16,6 +16,8 @@ def size_of(block: MessageBlock) -> int:
         return length(words_of(block.spans)) + 4
     if isinstance(block, Divider):
         return 4
+    if isinstance(block, Picture):
+        return length(block.alt) + 8
     return length(plain(block)) + 8
 
 

@@ -6,24 +6,12 @@ ones too. Sentences of pieces are verbatim, with the section that they stand in.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
-    """One comment as it is read: `person` tells people apart and names nobody; None is somebody forgotten."""
-
-    comment: int
-    piece: int
-    person: int | None
-    text: str
-    at: datetime
-    section: str | None = None
-    featured: bool = False
-    agree: int = 0
-    disagree: int = 0
-    n: int = 0
+from core.responses import Change, PieceNumbers
+from core.responses import Spoken as Spoken  # crosses too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,3 +59,99 @@ class Reading:
     points: tuple[Point, ...] = ()
     themes: tuple[Theme, ...] = ()
     questions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A sentence that a language model wrote, with all that it rests on: of pieces (`said`), or comments.
+
+    Without text it says that the one thing it names is to be told by its own words.
+    """
+
+    text: str
+    language: str
+    said: tuple[Verbatim, ...] = ()
+    comments: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """How much one section was answered: the comments and reactions that name it by an explicit sign."""
+
+    piece: int
+    section: str
+    heading: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """What readers did in a window; `before` is the window of equal length before it, if they are `compared`.
+
+    `more`: there are more people than were counted.
+
+    `stances`: (key, people now, people before), in the order of the scale. `reactions`: (emoji, how often), the most
+    first. `heat`: the sections that drew most, the most first. `timeline`: (begin of a day or hour, comments in it),
+    without gaps.
+    """
+
+    people: int = 0
+    more: bool = False
+    compared: bool = False
+    people_before: int = 0
+    comments: int = 0
+    comments_before: int = 0
+    stances: tuple[tuple[str, int, int], ...] = ()
+    reactions: tuple[tuple[str, int], ...] = ()
+    heat: tuple[Heat, ...] = ()
+    timeline: tuple[tuple[datetime, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sketch:
+    """A digest before it is put into words: everything that was found and counted in a window, [start, end).
+
+    `topics` are keys of topics, none for all; `followed`: they are what a reader follows. `period` is what the window
+    was asked as ("" for an edition). `pieces` are those shown, best first, of `total`; `still` are older ones that
+    were answered. `featured`, `endorsed`, `contested` are comments, the best first.
+    """
+
+    start: datetime
+    end: datetime
+    zone: str
+    period: str = ""
+    topics: tuple[str, ...] = ()
+    followed: bool = False
+    pieces: tuple[int, ...] = ()
+    total: int = 0
+    still: tuple[int, ...] = ()
+    responses: tuple[PieceNumbers, ...] = ()
+    numbers: Numbers = Numbers()
+    reading: Reading = Reading()
+    featured: tuple[int, ...] = ()
+    endorsed: tuple[int, ...] = ()
+    contested: tuple[int, ...] = ()
+    changes: tuple[Change, ...] = ()
+    told: tuple[Told, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing happened at all."""
+        return not (self.pieces or self.still or self.changes)
+
+    def quoted(self) -> set[int]:
+        """Every comment that may be quoted."""
+        themes = (number for theme in self.reading.themes for number in theme.comments)
+        return {*themes, *self.reading.questions, *self.featured, *self.endorsed, *self.contested}
+
+    def spoken_of(self) -> set[int]:
+        """Every piece that is named."""
+
+        def named() -> Iterator[int]:
+            yield from (*self.pieces, *self.still)
+            yield from (change.piece for change in self.changes)
+            yield from (heat.piece for heat in self.numbers.heat)
+            for point in self.reading.points:
+                yield from (point.said.piece, *point.also)
+
+        return set(named())

@@ -233,6 +233,11 @@ def _joins(morph: Morph, run: list[Morph]) -> bool:
     return kind == "接頭辞"
 
 
+def empty(unit: Morph) -> bool:
+    """Whether a Japanese unit says nothing by itself: こと, 場合."""
+    return unit.normal in _STOP_JA or _EMPTY.fullmatch(unit.normal) is not None
+
+
 def joined(run: list[Morph]) -> str:
     """The units as one: a space only between two Latin words."""
     out = ""

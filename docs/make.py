@@ -2,6 +2,7 @@
 
 docs/settings.md, .env.example   from `bot.settings.Settings`
 docs/commands.md                 from `commands.registry.COMMANDS` and `POINTED`
+PRIVACY.md                       from `bot.notice`
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import commands.desk  # noqa: F401 - its imports register every command
+from bot import notice
 from bot.platforms.slack.slash import as_text, manifest
 from bot.settings import PREFIX, Settings
 from commands.desk import specs
@@ -180,6 +182,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "docs/slack-manifest.json": slack_manifest,
     ".env.example": example,
+    "PRIVACY.md": notice.page,
 }
 
 

@@ -19,10 +19,17 @@ class Audience:
 
     def clause(self) -> tuple[str, tuple[object, ...]]:
         """A condition on `comment c join place pl` and its values."""
+        return self._condition("c.place_id")
+
+    def places(self) -> tuple[str, tuple[object, ...]]:
+        """The same on `place pl`: the places whose comments may be seen."""
+        return self._condition("pl.id")
+
+    def _condition(self, place: str) -> tuple[str, tuple[object, ...]]:
         if self.everything:
             return "1=1", ()
         return (
-            """(c.place_id=? or pl.audience='publication'
+            f"""({place}=? or pl.audience='publication'
                 or (pl.audience='community' and pl.platform=? and pl.community=?))""",
             (self.place or 0, self.platform, self.community),
         )

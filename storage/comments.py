@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from core.chat import Commented
 from core.folding import CommentState, fold_comment
 from core.responses import Voice
 from core.times import moment
-from storage import postings
+from storage import answers, holding, postings, tickets
 from storage.audience import Audience
 from storage.db import Reader, Row, Tx, marks
-from storage.search import index
-from storage.spots import Anchor, Folded, Spot, anchors_at, chunks, park, people_ids
+from storage.editions import quotes_changed, untell
+from storage.indexing import index_comments, note_days
+from storage.spots import Anchor, Folded, Spot, anchors_at, chunks, name_people, park, people_ids
 
 FAR_BACK = 20_000
+TRACES = "traces"
+"""The fact that words of something erased may still stand in the index or the log."""
+REWORDED = timedelta(minutes=10)  # until a digest shows the new wording: the next may follow
 Visibility = Literal["visible", "held", "hidden", "featured"]
 
 VOICE = """select c.id, c.piece_id, c.text, c.at, c.section, c.state, coalesce(s.agree, 0) as agree,
@@ -57,6 +61,14 @@ async def find(db: Reader, number: int) -> Voice | None:
     return voice(rows[0]) if rows else None
 
 
+async def shown(db: Reader, numbers: Sequence[int]) -> dict[int, Voice]:
+    """Those of these comments that may be shown, by number."""
+    rows = await db.read(
+        f"{VOICE} where c.state in ('visible', 'featured') and c.id in ({marks(len(numbers))})", *numbers
+    )
+    return {row["id"]: voice(row) for row in rows}
+
+
 async def at_message(db: Reader, platform: str, channel: str, anchor: str) -> Voice | None:
     """The comment whose own message this is."""
     spot = await pointed_at(db, platform, channel, anchor)
@@ -88,13 +100,21 @@ async def of_piece(db: Reader, piece: int, limit: int = 50) -> list[Voice]:
     return [voice(row) for row in rows]
 
 
-async def set_state(tx: Tx, number: int, state: Visibility) -> str | None:
-    """Set a comment's state; gives the one before, None if there is no such comment."""
+async def set_state(tx: Tx, number: int, state: Visibility, now: datetime) -> str | None:
+    """Set a comment's state; gives the one before, None if there is no such comment. Digests that quote it follow."""
     row = await tx.one("select state from comment where id=? and state <> 'erased'", number)
     if row is None:
         return None
     await tx.run("update comment set state=? where id=?", state, number)
+    await _shown_anew(tx, [number], now)
     return str(row["state"])
+
+
+async def _shown_anew(tx: Tx, numbers: Sequence[int], now: datetime, due: datetime | None = None) -> None:
+    """Whatever shows these comments is looked at: digests (at `due`), answers under pieces, moderators' tickets."""
+    await quotes_changed(tx, numbers, now, due=due)
+    await answers.comments_changed(tx, numbers, now)
+    await tickets.comments_changed(tx, numbers, now)
 
 
 # --- from events ---
@@ -117,7 +137,7 @@ async def fold_comments(tx: Tx, run: list[tuple[str, Commented]], now: datetime,
         own: Spot = (event.platform, event.channel, event.anchor)
         anchor = anchors.get(own)
         under = _under(event, anchors, new)
-        if own in erased or people[event.platform, event.person.id] is None:
+        if own in erased:
             done.dropped += 1
         elif anchor is not None:
             if anchor.comment is not None:
@@ -127,8 +147,8 @@ async def fold_comments(tx: Tx, run: list[tuple[str, Commented]], now: datetime,
         elif under.piece is not None:
             new.setdefault(own, []).append(event)
             done.pieces.add(under.piece)
-    await _reword(tx, known)
-    await _add_comments(tx, new, anchors, people)
+    await _reword(tx, known, now)
+    await _add_comments(tx, new, anchors, people, now)
 
 
 def _under(event: Commented, anchors: Mapping[Spot, Anchor], new: Mapping[Spot, list[Commented]]) -> Anchor | None:
@@ -148,7 +168,8 @@ async def _add_comments(
     tx: Tx,
     new: Mapping[Spot, list[Commented]],
     anchors: Mapping[Spot, Anchor],
-    people: Mapping[tuple[str, str], int | None],
+    people: Mapping[tuple[str, str], int],
+    now: datetime,
 ) -> None:
     if not new:
         return
@@ -197,27 +218,40 @@ async def _add_comments(
         found = await tx.read(f"select id, anchor_id from comment where anchor_id in ({marks(len(some))})", *some)
         ids += [(row["id"], row["anchor_id"]) for row in found]
     await tx.many("update anchor set comment_id=? where id=?", ids)
-    await index(tx, "comment_words", [(comment, None, states[anchor].text) for comment, anchor in ids])
+    said = [(people[spot[0], one.person.id], one.person) for spot, events in new.items() for one in events]
+    await name_people(tx, dict(sorted(said, key=lambda known: known[1].name != "")))  # a name wins over none
+    shelves = {made[spot].id: under.place for spot, (under, _) in places.items()}
+    await index_comments(tx, [(comment, shelves[anchor], None, states[anchor].text) for comment, anchor in ids])
+    await note_days(tx, [(comment, states[anchor].at) for comment, anchor in ids])
+    await _shown_anew(tx, await holding.judge(tx, [comment for comment, _ in ids], now), now)
     for spot in new:
         await postings.unpark(tx, *spot)
 
 
-async def _reword(tx: Tx, known: Mapping[int, list[Commented]]) -> None:
+async def _reword(tx: Tx, known: Mapping[int, list[Commented]], now: datetime) -> None:
     """New wordings of comments that we have."""
-    words: list[tuple[int, str | None, str | None]] = []
+    words: list[tuple[int, int, str | None, str | None]] = []
     changed: list[tuple[Any, ...]] = []
     for some in chunks(sorted(known)):
-        sql = f"select id, text, at, edited_at from comment where state <> 'erased' and id in ({marks(len(some))})"
+        sql = f"""select id, text, at, edited_at, coalesce(shelf, place_id) as shelf from comment
+                  where state <> 'erased' and id in ({marks(len(some))})"""
         for row in await tx.read(sql, *some):
             old = new = CommentState(row["text"], row["at"], row["edited_at"])
             for event in known[row["id"]]:
                 new = fold_comment(new, event)
             if new != old:
                 changed.append((new.text, new.at, new.edited, row["id"]))
-                words += [(row["id"], old.text, new.text)] if new.text != old.text else []
+                words += [(row["id"], row["shelf"], old.text, new.text)] if new.text != old.text else []
     if changed:
         await tx.many("update comment set text=?, at=?, edited_at=? where id=?", changed)
-        await index(tx, "comment_words", words)
+        await index_comments(tx, words)
+        await note_days(tx, [(number, at) for _, at, _, number in changed])
+        await untell(tx, [number for number, *_ in words])
+        if words:
+            await _leaves_traces(tx, f"{words[0][0]} {now.isoformat()}")
+        reworded = [number for number, *_ in words]
+        await _shown_anew(tx, reworded, now, due=now + REWORDED)
+        await _shown_anew(tx, await holding.judge(tx, reworded, now), now)
 
 
 async def tombstones(tx: Tx, spots: list[Spot]) -> set[Spot]:
@@ -229,9 +263,29 @@ async def tombstones(tx: Tx, spots: list[Spot]) -> set[Spot]:
     return found
 
 
-async def erase_comment(tx: Tx, comment: int) -> None:
-    """Deleted in the chat means erased here: text, person and index go; the row stays as a mark."""
-    row = await tx.one("select text from comment where id=?", comment)
+async def erase_comment(tx: Tx, comment: int, now: datetime) -> None:
+    """Deleted in the chat means erased here: text, person, index and answer go; the row stays as a mark.
+
+    Who has said nothing else is kept without account and name from then on.
+    """
+    row = await tx.one("select text, person_id, coalesce(shelf, place_id) as shelf from comment where id=?", comment)
     if row is not None:
-        await index(tx, "comment_words", [(comment, row["text"], None)])
+        await index_comments(tx, [(comment, row["shelf"], row["text"], None)])
         await tx.run("update comment set text='', person_id=null, state='erased' where id=?", comment)
+        await _shown_anew(tx, [comment], now)
+        await tickets.settle(tx, [comment], "gone", "", now)
+        await tx.run("delete from answer where comment_id=?", comment)
+        await tx.run(
+            """update person set account=null, name='' where id=?
+                 and not exists(select 1 from comment where person_id=person.id)""",
+            row["person_id"],
+        )
+        await _leaves_traces(tx, f"{comment} {now.isoformat()}")
+        await untell(tx, [comment])
+
+
+async def _leaves_traces(tx: Tx, what: str) -> None:
+    """Old words may stand in the index and the log for a while: `erasing.clear_traces` will look."""
+    await tx.run(
+        "insert into fact(name, value) values(?,?) on conflict(name) do update set value=excluded.value", TRACES, what
+    )

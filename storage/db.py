@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ import aiosqlite
 import structlog
 
 from core.errors import RondanError
+from core.identity import Whose, whose
+from storage import keyfile
 
 T = TypeVar("T")
 Args = Sequence[Any]
@@ -62,7 +65,9 @@ class Reader(Protocol):
 
 
 class Tx(Reader, Protocol):
-    """One transaction. A unit of work awaits nothing but this: others wait behind it."""
+    """One transaction. A unit of work awaits nothing but this: it runs in the writer's thread, and others wait behind
+    it.
+    """
 
     async def run(self, sql: str, *args: Any) -> int:
         """Execute; gives the number of rows changed."""
@@ -78,9 +83,10 @@ class Tx(Reader, Protocol):
 
 
 class Db(Reader, Protocol):
-    """A database that this process owns."""
+    """A database that this process owns. `whose` hashes accounts; statements call it by the same name."""
 
     dialect: Dialect
+    whose: Whose
 
     async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run a unit of work in one transaction; returns after the commit. What it raises undoes it alone."""
@@ -104,27 +110,26 @@ pragma secure_delete = on;
 pragma journal_size_limit = 67108864;
 """
 READERS = 2
-BATCH = 2000  # most queued units and rows that share one commit: bounds the time to an acknowledgement
+BATCH = 2000  # most queued units that share one commit
+TURN = 0.02  # seconds after which units are committed, and rows have their turn: bounds the time to an acknowledgement
 
 
 class _SqliteTx:
-    """Statements on the writer's connection; one hop to its thread each."""
+    """Statements of a unit, in the thread of the writer's connection: none of them waits for anything."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     async def run(self, sql: str, *args: Any) -> int:
-        # A cursor's `rowcount` would cost a second hop, to close it; nobody else writes on this connection.
         before = self._connection.total_changes
-        await self._connection.execute_fetchall(sql, args)
+        self._connection.execute(sql, args).fetchall()
         return self._connection.total_changes - before
 
     async def many(self, sql: str, rows: Iterable[Args]) -> None:
-        async with self._connection.executemany(sql, rows):
-            return
+        self._connection.executemany(sql, rows)
 
     async def read(self, sql: str, *args: Any) -> list[Row]:
-        return list(await self._connection.execute_fetchall(sql, args))
+        return list(self._connection.execute(sql, args))
 
     async def one(self, sql: str, *args: Any) -> Row | None:
         found = await self.read(sql, *args)
@@ -132,6 +137,8 @@ class _SqliteTx:
 
 
 _Unit = Callable[[Tx], Awaitable[Any]]
+_Rows = dict[str, tuple[list[Args], list[asyncio.Future[None]]]]  # by statement: rows, and who waits for each
+_Outcome = tuple[Any, Exception | None]
 
 
 class SqliteDb:
@@ -141,23 +148,28 @@ class SqliteDb:
 
     dialect = SQLITE
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keys: Path) -> None:
         self.path = path
+        self.keys = keys
+        self.whose = whose(keyfile.key_in(keys))
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._open: list[aiosqlite.Connection] = []
         self._units: list[tuple[_Unit, asyncio.Future[Any]]] = []
-        self._rows: dict[str, tuple[list[Args], list[asyncio.Future[None]]]] = {}
+        self._rows: _Rows = {}
         self._wake = asyncio.Event()
         self._closing = False
         self._writer: asyncio.Task[None] | None = None
         self._connection: aiosqlite.Connection  # the writer's; set by `open`
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteDb:
-        """Open or create the file. StorageError names the path when that can't be done."""
-        self = cls(path)
+    async def open(cls, path: Path, keys: Path | None = None) -> SqliteDb:
+        """Open or create the file. StorageError names the path when that can't be done. `keys`: the key's file."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"can't open the database {path}: {error}") from error
+        self = cls(path, keys or keyfile.beside(path))
+        try:
             # Readers' words are nobody else's business; -wal and -shm take the mode of the file.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection = await self._connect(f"file:{quote(str(path))}")
@@ -174,6 +186,7 @@ class SqliteDb:
         connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
         self._open.append(connection)
         connection.row_factory = sqlite3.Row
+        await connection.create_function("whose", 2, self.whose, deterministic=True)
         return connection
 
     async def close(self) -> None:
@@ -211,6 +224,18 @@ class SqliteDb:
         self._wake.set()
         await done
 
+    async def shrink_log(self) -> bool:
+        """Write the log back into the file and empty it, so that it keeps nothing that was erased; false if readers
+        were in the way.
+        """
+        self._check_open()
+        await self._connection.execute("pragma busy_timeout = 200")  # acknowledgements wait meanwhile
+        try:
+            rows = await self._connection.execute_fetchall("pragma wal_checkpoint(truncate)")
+        finally:
+            await self._connection.execute("pragma busy_timeout = 5000")
+        return not next(iter(rows))[0]
+
     def _check_open(self) -> None:
         if self._closing:
             raise StorageError("the database is closed")
@@ -218,7 +243,6 @@ class SqliteDb:
     # --- the writer: everything that queued while the last commit ran goes into the next one ---
 
     async def _write_groups(self) -> None:
-        tx = _SqliteTx(self._connection)
         while True:
             if not self._units and not self._rows:
                 if self._closing:
@@ -226,58 +250,100 @@ class SqliteDb:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            units, self._units = self._units[:BATCH], self._units[BATCH:]
-            rows, self._rows = self._rows, {}
-            await self._write_group(tx, units, rows)
+            if self._rows:  # before the units, which may take long: a platform waits for the acknowledgement
+                rows, self._rows = self._rows, {}
+                waiting = [one for _, group_waiting in rows.values() for one in group_waiting]
+                _settle(waiting, await self._in_thread(_add_all, rows))
+            if self._units:
+                units, self._units = self._units[:BATCH], self._units[BATCH:]
+                outcomes = await self._in_thread(_do_all, units)
+                self._units = units[len(outcomes) :] + self._units
+                _settle([done for _, done in units], outcomes)
 
-    async def _write_group(
-        self,
-        tx: _SqliteTx,
-        units: list[tuple[_Unit, asyncio.Future[Any]]],
-        rows: dict[str, tuple[list[Args], list[asyncio.Future[None]]]],
-    ) -> None:
-        settled: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+    async def _in_thread(self, work: Callable[[sqlite3.Connection, T], list[_Outcome]], what: T) -> list[_Outcome]:
+        # One hop for a whole group. With a hop a statement, a loop that had much else to do held the transaction open
+        # for seconds, in which nothing was acknowledged.
+        connection = self._connection
+        outcomes: list[_Outcome] = await connection._execute(lambda: work(connection._conn, what))  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return outcomes
+
+
+def _settle(waiting: Iterable[asyncio.Future[Any]], outcomes: Iterable[_Outcome]) -> None:
+    """Tell those who wait, as far as there are outcomes."""
+    for done, (result, failure) in zip(waiting, outcomes, strict=False):
+        if done.done():  # the caller was cancelled; what was written stays written
+            continue
+        if failure is None:
+            done.set_result(result)
+        else:
+            done.set_exception(failure)
+
+
+# --- in the writer's thread ---
+
+
+def _add_all(connection: sqlite3.Connection, rows: _Rows) -> list[_Outcome]:
+    count = sum(len(group) for group, _ in rows.values())
+    try:
+        connection.execute("begin immediate")
+        for sql, (group, _) in rows.items():
+            connection.executemany(sql, group)
+        connection.execute("commit")
+    except (sqlite3.Error, ValueError) as error:
+        return [(None, _undone(connection, error))] * count
+    return [(None, None)] * count
+
+
+def _do_all(connection: sqlite3.Connection, units: Sequence[tuple[_Unit, object]]) -> list[_Outcome]:
+    """The units in one transaction, each in its own savepoint; when their time is up, only the first of them."""
+    outcomes: list[_Outcome] = []
+    until = time.monotonic() + TURN
+    tx = _SqliteTx(connection)
+    try:
+        connection.execute("begin immediate")
+        for work, _ in units:
+            outcomes.append(_attempt(connection, tx, work))
+            if time.monotonic() > until:
+                break
+        connection.execute("commit")
+    except (sqlite3.Error, ValueError) as error:
+        return [(None, _undone(connection, error))] * len(units)
+    return outcomes
+
+
+def _attempt(connection: sqlite3.Connection, tx: _SqliteTx, work: _Unit) -> _Outcome:
+    """One unit; its failure leaves its neighbours alone."""
+    connection.execute("savepoint unit")
+    try:
+        outcome = (_driven(work(tx)), None)
+    except Exception as error:  # noqa: BLE001 - handed to the caller of `write`, who decides
+        connection.execute("rollback to unit")
+        connection.execute("release unit")
+        return None, error
+    connection.execute("release unit")
+    return outcome
+
+
+def _driven(unit: Awaitable[Any]) -> Any:
+    """What a unit returns. It has nothing to wait for, so it runs to its end at once."""
+    steps = unit.__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        return end.value
+    steps.close()
+    raise RuntimeError("a unit of work must await nothing but its transaction")
+
+
+def _undone(connection: sqlite3.Connection, error: Exception) -> StorageError:
+    """Disk full, I/O error, a lock held by a foreign program: nothing of the group is kept, everyone is told."""
+    log.error("database.commit-failed", error=str(error))
+    if connection.in_transaction:
         try:
-            await tx.run("begin immediate")
-            for sql, (group, waiting) in rows.items():
-                await tx.many(sql, group)
-                settled += [(one, None, None) for one in waiting]
-            for work, done in units:
-                settled.append((done, *await self._attempt(tx, work)))
-            await tx.run("commit")
-        except (sqlite3.Error, ValueError) as error:
-            # Disk full, I/O error, a lock held by a foreign program: nothing of the group is kept, everyone is told.
-            log.error("database.commit-failed", error=str(error))
-            await self._undo(tx)
-            failed = StorageError(f"the database could not keep this: {error}")
-            waiting_all = [one for _, group_waiting in rows.values() for one in group_waiting]
-            settled = [(one, None, failed) for one in waiting_all + [done for _, done in units]]
-        for done, result, failure in settled:
-            if done.done():  # the caller was cancelled; what was written stays written
-                continue
-            if failure is None:
-                done.set_result(result)
-            else:
-                done.set_exception(failure)
-
-    async def _attempt(self, tx: _SqliteTx, work: _Unit) -> tuple[Any, BaseException | None]:
-        """One unit in its own savepoint, so that its failure leaves its neighbours alone."""
-        await tx.run("savepoint unit")
-        try:
-            result = await work(tx)
-        except Exception as error:  # noqa: BLE001 - handed to the caller of `write`, who decides
-            await tx.run("rollback to unit")
-            await tx.run("release unit")
-            return None, error
-        await tx.run("release unit")
-        return result, None
-
-    async def _undo(self, tx: _SqliteTx) -> None:
-        if self._connection.in_transaction:
-            try:
-                await tx.run("rollback")
-            except sqlite3.Error as error:
-                log.error("database.rollback-failed", error=str(error))
+            connection.execute("rollback")
+        except sqlite3.Error as unable:
+            log.error("database.rollback-failed", error=str(unable))
+    return StorageError(f"the database could not keep this: {error}")
 
 
 def marks(count: int) -> str:

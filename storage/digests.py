@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from core.responses import PieceNumbers, Voice
-from core.times import micros, moment
+from core.responses import Change, PieceNumbers, Spoken, Voice
+from core.times import HOUR, micros, moment
 from storage.audience import Audience
 from storage.comments import VOICE, voice
-from storage.db import Db, Reader, marks
+from storage.db import Db, Reader, Row, marks
 
 MOST_PEOPLE = 20_000
+SPOKEN = 1000
+"""Comments that are read for a digest."""
+STANDING = 200
+"""Of these, featured or answered ones of each 400 pieces: more never stand out."""
 
 
 async def pieces_between(
@@ -121,31 +125,190 @@ async def people(db: Reader, pieces: Sequence[int], start: datetime, end: dateti
     return int(rows[0]["n"])
 
 
-async def voices(
-    db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience, limit: int = 200
-) -> list[Voice]:
-    """Comments that can stand out of pieces in a window: featured, then most answered; `limit` of each 400 pieces.
-
-    One that nobody answered and nobody featured is neither endorsed nor contested, so it is not even sorted.
-    """
+async def spoken(
+    db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience, limit: int = SPOKEN
+) -> list[Spoken]:
+    """Comments on pieces in a window, cut to 1,000 characters: featured, most answered, newest; at most `limit`."""
     clause, args = audience.clause()
-    order = "order by (c.state='featured') desc, coalesce(s.n, 0) desc, c.at desc, c.id desc"
-    found: list[Voice] = []
+    rows: list[Row] = []
     for at in range(0, len(pieces), 400):
         some = pieces[at : at + 400]
-        # Chosen first, then joined to where they stand and who said them: of thousands only these.
-        rows = await db.read(
-            f"""{VOICE} where c.id in (
-                    select c.id from comment c join place pl on pl.id=c.place_id
-                    left join comment_score s on s.comment_id=c.id
-                    where c.piece_id in ({marks(len(some))}) and c.at >= ? and c.at < ?
-                      and c.state in ('visible', 'featured') and c.text <> '' and {clause}
-                      and (s.n > 0 or c.state='featured') {order} limit ?)
-                {order}""",
-            *some, micros(start), micros(end), *args, limit,
+        shown = f"""c.piece_id in ({marks(len(some))}) and c.at >= ? and c.at < ?
+            and c.state in ('visible', 'featured') and c.text <> '' and {clause}"""
+        own = (*some, micros(start), micros(end), *args)
+        # Chosen first, then read: of thousands only these. The newest come from an index that holds all that is asked.
+        rows += await db.read(
+            f"""select c.id, c.piece_id, c.person_id, substr(c.text, 1, 1000) as text, c.at, c.section, c.state,
+                    coalesce(s.agree, 0) as agree, coalesce(s.disagree, 0) as disagree, coalesce(s.n, 0) as n
+                from comment c left join comment_score s on s.comment_id=c.id where c.id in (
+                    select id from (select c.id from comment c join place pl on pl.id=c.place_id
+                        left join comment_score s on s.comment_id=c.id
+                        where {shown} and (s.n > 0 or c.state='featured')
+                        order by (c.state='featured') desc, coalesce(s.n, 0) desc, c.at desc, c.id desc limit ?) as best
+                    union
+                    select id from (select c.id from comment c join place pl on pl.id=c.place_id
+                        where {shown} order by c.at desc, c.id desc limit ?) as newest)""",
+            *own, STANDING, *own, limit,
         )  # fmt: skip
-        found += [voice(row) for row in rows]
-    return found
+    rows.sort(key=lambda row: (row["state"] == "featured", row["n"], row["at"], row["id"]), reverse=True)
+    return [_spoken(row) for row in rows[:limit]]
+
+
+def _spoken(row: Row) -> Spoken:
+    return Spoken(
+        comment=row["id"],
+        piece=row["piece_id"],
+        person=row["person_id"],
+        text=row["text"],
+        at=moment(row["at"]),
+        section=row["section"],
+        featured=row["state"] == "featured",
+        agree=row["agree"],
+        disagree=row["disagree"],
+        n=row["n"],
+    )
+
+
+async def voices(db: Reader, comments: Collection[int], audience: Audience) -> dict[int, Voice]:
+    """Those of these comments that may be shown now, by number. Nothing of a piece that is not published."""
+    if not comments:
+        return {}
+    clause, args = audience.clause()
+    numbers = sorted(comments)
+    rows = await db.read(
+        f"""{VOICE} join piece on piece.id=c.piece_id and piece.state='published'
+            where c.id in ({marks(len(numbers))}) and c.state in ('visible', 'featured') and c.text <> ''
+              and {clause}""",
+        *numbers, *args,
+    )  # fmt: skip
+    return {row["id"]: voice(row) for row in rows}
+
+
+async def stances(db: Reader, pieces: Sequence[int], start: datetime, end: datetime) -> dict[str, int]:
+    """People by their stance on any of the pieces, each counted once a stance.
+
+    Beyond `MOST_PEOPLE` in all, each is counted once a piece, from the counts by hour: exactness would cost seconds.
+    """
+    if not pieces:
+        return {}
+    places = marks(len(pieces))
+    rows = await db.read(
+        f"""select stance, count(*) as n from (
+                select distinct person_id, stance from stance where piece_id in ({places}) and at >= ? and at < ?
+                limit {MOST_PEOPLE}) as counted group by stance""",
+        *pieces, micros(start), micros(end),
+    )  # fmt: skip
+    if sum(row["n"] for row in rows) >= MOST_PEOPLE:
+        rows = await db.read(
+            f"""select stance, sum(n) as n from stance_hour where piece_id in ({places}) and hour >= ? and hour < ?
+                group by stance having sum(n) > 0""",
+            *pieces, _hour(start), _hour_end(end),
+        )  # fmt: skip
+    return {row["stance"]: int(row["n"]) for row in rows}
+
+
+async def reactions(db: Reader, pieces: Sequence[int], start: datetime, end: datetime) -> dict[str, int]:
+    """How often each emoji stands under the pieces, the most first (whole hours)."""
+    if not pieces:
+        return {}
+    rows = await db.read(
+        f"""select e.name, t.n from (
+                select emoji_id, sum(n) as n from emoji_hour
+                where piece_id in ({marks(len(pieces))}) and hour >= ? and hour < ?
+                group by emoji_id having sum(n) > 0) as t
+            join emoji e on e.id=t.emoji_id order by t.n desc, e.name limit 20""",
+        *pieces, _hour(start), _hour_end(end),
+    )  # fmt: skip
+    return {row["name"]: int(row["n"]) for row in rows}
+
+
+async def heat(
+    db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience, least: int, limit: int
+) -> list[tuple[int, str, int]]:
+    """(piece, section, people) of the sections that drew most: by comments and reactions that name it by a sign."""
+    if not pieces:
+        return []
+    clause, args = audience.clause()
+    places = marks(len(pieces))
+    window = (micros(start), micros(end))
+    rows = await db.read(
+        f"""select piece_id, section, count(distinct person_id) as people from (
+                select c.piece_id, c.section, c.person_id from comment c join place pl on pl.id=c.place_id
+                where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.section is not null
+                  and c.state in ('visible', 'featured') and c.text <> '' and {clause}
+                union all
+                select r.piece_id, a.section, r.person_id from reaction r join anchor a on a.id=r.anchor_id
+                where r.piece_id in ({places}) and r.present=1 and r.at >= ? and r.at < ?
+                  and a.section is not null and a.comment_id is null) as signs
+            group by piece_id, section having count(distinct person_id) >= ?
+            order by people desc, piece_id desc, section limit ?""",
+        *pieces, *window, *args, *pieces, *window, max(least, 1), limit,
+    )  # fmt: skip
+    return [(row["piece_id"], row["section"], int(row["people"])) for row in rows]
+
+
+async def comments(db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience) -> int:
+    """How many comments were made on the pieces in the window."""
+    if not pieces:
+        return 0
+    clause, args = audience.clause()
+    rows = await db.read(
+        f"""select count(*) as n from comment c join place pl on pl.id=c.place_id
+            where c.piece_id in ({marks(len(pieces))}) and c.at >= ? and c.at < ?
+              and c.state in ('visible', 'featured') and c.text <> '' and {clause}""",
+        *pieces, micros(start), micros(end), *args,
+    )  # fmt: skip
+    return int(rows[0]["n"])
+
+
+async def comments_by_hour(
+    db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience
+) -> dict[datetime, int]:
+    """How many comments were made in each hour that has any, by its begin."""
+    if not pieces:
+        return {}
+    clause, args = audience.clause()
+    rows = await db.read(
+        f"""select c.at / {HOUR} as hour, count(*) as n from comment c join place pl on pl.id=c.place_id
+            where c.piece_id in ({marks(len(pieces))}) and c.at >= ? and c.at < ?
+              and c.state in ('visible', 'featured') and c.text <> '' and {clause} group by 1 order by 1""",
+        *pieces, micros(start), micros(end), *args,
+    )  # fmt: skip
+    return {moment(row["hour"] * HOUR): int(row["n"]) for row in rows}
+
+
+async def changes(db: Reader, start: datetime, end: datetime, topic: int | None, limit: int = 20) -> list[Change]:
+    """What was corrected or withdrawn in the window, newest first; a piece once for each."""
+    join, args = ("join piece_topic pt on pt.piece_id=p.id and pt.topic_id=?", (topic,)) if topic else ("", ())
+    rows = await db.read(
+        f"""select r.piece_id, r.at, r.reason, r.title, (
+                select b.title from revision b where b.piece_id=r.piece_id and b.number < r.number
+                order by b.number desc limit 1) as before
+            from (select piece_id, number, at, reason, title from revision
+                  where at >= ? and at < ? and number > 1 order by at desc limit 500) as r
+            join piece p on p.id=r.piece_id {join} where p.state='published' order by r.at desc limit ?""",
+        micros(start), micros(end), *args, limit,
+    )  # fmt: skip
+    found: dict[tuple[int, str], Change] = {}
+    for row in rows:
+        edited = row["reason"] == "source edited"
+        change = Change(
+            piece=row["piece_id"],
+            what="edited" if edited else "corrected",
+            at=moment(row["at"]),
+            note="" if edited else row["reason"],
+            before=row["before"] if row["before"] not in (None, row["title"]) else "",
+        )
+        found.setdefault((change.piece, change.what), change)
+    withdrawn = await db.read(
+        f"select p.id, p.note from piece p {join} where p.state='retracted' and p.changed_at >= ?",
+        *args, micros(start),
+    )  # fmt: skip
+    for row in withdrawn:
+        note, _, at = row["note"].rpartition("\n")
+        if at and start <= (when := datetime.fromisoformat(at)) < end:
+            found[row["id"], "retracted"] = Change(piece=row["id"], what="retracted", at=when, note=note)
+    return sorted(found.values(), key=lambda one: (one.at, one.piece), reverse=True)[:limit]
 
 
 async def recount(db: Db) -> list[str]:

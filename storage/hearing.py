@@ -128,17 +128,22 @@ async def _still_ours(tx: Tx, leaf: int, anchors: tuple[str, ...]) -> bool:
 
 
 async def _fold_left(tx: Tx, event: Left) -> None:
-    """A channel is gone for the bot: the place pauses; what was said there stays until it is purged on purpose."""
+    """A channel is gone for the bot: the place pauses; what was said there is purged after some days."""
     column, value = ("channel", event.channel) if event.channel is not None else ("community", event.community)
     await tx.run(
         f"update place set paused=? where platform=? and {column}=? and paused is null",
         moves.LEFT, event.platform, value,
     )  # fmt: skip
+    await tx.run(
+        f"update place set left_at=coalesce(left_at, ?) where platform=? and {column}=?",
+        micros(event.at), event.platform, value,
+    )  # fmt: skip
 
 
 async def _fold_located(tx: Tx, event: Located) -> None:
     await tx.run(
-        "update place set community=?, name=case when name='' then ? else name end where platform=? and channel=?",
+        """update place set community=?, name=case when name='' then ? else name end, left_at=null
+           where platform=? and channel=?""",
         event.community, event.name, event.platform, event.channel,
     )  # fmt: skip
 

@@ -1,68 +1,140 @@
-"""The people of whom nothing is kept, because they opted out. Asked about each event before it is written anywhere."""
+"""Whose doings are not kept: of who opted out nothing, of who was forgotten nothing from before. Asked about each event
+before it is written anywhere.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 from core.chat import Commented, Heard, Reacted
-from storage.db import Db, StorageError
+from core.times import micros, moment
+from storage import erasing
+from storage.db import Db, StorageError, Tx
+from storage.ledger import Ledger
+from storage.reactions import StanceOf
 
 
 class Outside:
-    """Those of one database, in memory. Only this class writes who opted out, so that what it says is what stands
-    there; how people are stored is its own business too.
+    """Those of one database, in memory, as keyed hashes. Only this class writes who opted out and who was forgotten, so
+    that what it says is what stands there. With a `ledger` it stands there too, first, so that a restored backup
+    follows it.
     """
 
-    def __init__(self, db: Db) -> None:
+    def __init__(self, db: Db, ledger: Ledger | None = None) -> None:
         self._db = db
-        self._accounts: set[tuple[str, str]] | None = None
+        self._ledger = ledger
+        self._out: set[str] | None = None
+        self._forgotten: dict[str, int] = {}
         self._changing = asyncio.Lock()
 
     async def ready(self) -> None:
-        """Read who opted out, once; before that nobody can be told apart."""
-        if self._accounts is not None:
+        """Read who it is, once; before that nobody can be told apart."""
+        if self._out is not None:
             return
         async with self._changing:
-            if self._accounts is None:  # many may have waited for the first
-                rows = await self._db.read("select platform, account from person where opted_out=1")
-                self._accounts = {(row["platform"], row["account"]) for row in rows}
+            if self._out is None:  # many may have waited for the first
+                rows = await self._db.read(
+                    "select hash, opted_out, forgotten_at from person where opted_out=1 or forgotten_at is not null"
+                )
+                self._forgotten = {row["hash"]: row["forgotten_at"] for row in rows if row["forgotten_at"] is not None}
+                self._out = {row["hash"] for row in rows if row["opted_out"]}
 
     def holds(self, platform: str, account: str) -> bool:
         """Whether nothing of this account is to be kept. After `ready` only."""
-        if self._accounts is None:
+        if self._out is None:
             raise RuntimeError("who opted out was not read yet")
-        return (platform, account) in self._accounts
+        return self._db.whose(platform, account) in self._out
 
     def takes(self, event: Heard) -> bool:
         """Whether an event may be kept."""
-        return not isinstance(event, Reacted | Commented) or not self.holds(event.platform, event.person.id)
+        if not isinstance(event, Reacted | Commented):
+            return True
+        if self._out is None:
+            raise RuntimeError("who opted out was not read yet")
+        if not self._out and not self._forgotten:
+            return True
+        whose = self._db.whose(event.platform, event.person.id)
+        forgotten = self._forgotten.get(whose)
+        if whose in self._out:
+            return False
+        # What a look back finds has the time of the looking: it may be of before, so it counts as that.
+        recalled = isinstance(event, Reacted) and event.recalled
+        return forgotten is None or not (recalled or micros(event.at) <= forgotten)
 
-    async def opt_out(self, platform: str, account: str) -> bool:
+    async def opt_out(self, platform: str, account: str, now: datetime | None = None) -> bool:
         """From now on nothing is kept of this account; false if it is so already. What stands already is left alone."""
-        return await self._set(platform, account, True)
+        return await self._set(platform, account, True, now)
 
-    async def opt_in(self, platform: str, account: str) -> bool:
+    async def opt_in(self, platform: str, account: str, now: datetime | None = None) -> bool:
         """From now on what this account says and does is kept again; false if it is so already."""
-        return await self._set(platform, account, False)
+        return await self._set(platform, account, False, now)
 
-    async def _set(self, platform: str, account: str, out: bool) -> bool:
+    async def _set(self, platform: str, account: str, out: bool, now: datetime | None) -> bool:
         await self.ready()
         async with self._changing:
             if self.holds(platform, account) == out:
                 return False
-            assert self._accounts is not None
+            assert self._out is not None
+            whose = self._db.whose(platform, account)
             if out:  # before the row is there: nothing slips in between
-                self._accounts.add((platform, account))
+                self._out.add(whose)
             try:
-                await self._db.add(
-                    """insert into person(platform, account, opted_out) values(?,?,?)
-                       on conflict(account, platform) do update set opted_out=excluded.opted_out""",
-                    (platform, account, int(out)),
-                )
+                if self._ledger is not None:
+                    at = 0 if now is None else micros(now)
+                    await asyncio.to_thread(self._ledger.write, whose, platform, "out" if out else "in", at)
+                await self._keep(whose, platform, out)
             except StorageError:
                 if out:  # it was not kept, and the person is told so
-                    self._accounts.discard((platform, account))
+                    self._out.discard(whose)
                 raise
             if not out:
-                self._accounts.discard((platform, account))
+                self._out.discard(whose)
             return True
+
+    async def _keep(self, whose: str, platform: str, out: bool) -> None:
+        await self._db.add(
+            """insert into person(hash, platform, opted_out) values(?,?,?)
+               on conflict(hash) do update set opted_out=excluded.opted_out""",
+            (whose, platform, int(out)),
+        )
+
+    async def forget(self, platform: str, account: str, stance_of: StanceOf, now: datetime) -> None:
+        """Erase everything of an account, and take in nothing that it did before now."""
+        await self.ready()
+        whose = self._db.whose(platform, account)
+        async with self._changing:
+            if self._ledger is not None:
+                await asyncio.to_thread(self._ledger.write, whose, platform, "forget", micros(now))
+            await self._forget(whose, platform, stance_of, now)
+
+    async def _forget(self, whose: str, platform: str, stance_of: StanceOf, now: datetime) -> None:
+        """If it fails what was done before is still kept out: the ledger knows, and the next start goes on."""
+        self._forgotten[whose] = max(micros(now), self._forgotten.get(whose, 0))
+
+        def takes(event: Heard) -> bool:
+            return not isinstance(event, Reacted | Commented) or (
+                self._db.whose(event.platform, event.person.id) != whose or self.takes(event)
+            )
+
+        async def work(tx: Tx) -> None:
+            await erasing.forget(tx, whose, platform, takes, stance_of, now)
+
+        await self._db.write(work)
+
+    async def replay(self, stance_of: StanceOf) -> int:
+        """Do again what the ledger knows and the database does not, as after a restore; gives for how many people."""
+        if self._ledger is None:
+            return 0
+        await self.ready()
+        assert self._out is not None
+        again = set()
+        for whose, wishes in self._ledger.read().items():
+            if wishes.forgotten is not None and self._forgotten.get(whose, -1) < wishes.forgotten:
+                await self._forget(whose, wishes.platform, stance_of, moment(wishes.forgotten))
+                again.add(whose)
+            if wishes.out is not None and (whose in self._out) != wishes.out:
+                await self._keep(whose, wishes.platform, wishes.out)
+                (self._out.add if wishes.out else self._out.discard)(whose)
+                again.add(whose)
+        return len(again)

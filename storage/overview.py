@@ -73,7 +73,7 @@ async def all_reactions(db: Db) -> AsyncIterator[Row]:
     """Every reaction that stands, piece by piece."""
     async for number in piece_numbers(db):
         for row in await db.read(
-            """select r.piece_id, r.kind, r.source, r.at, e.name as emoji, p.platform, p.account, p.name, a.channel,
+            """select r.piece_id, r.kind, r.source, r.at, e.name as emoji, p.platform, p.hash, a.channel,
                    a.anchor, a.comment_id, a.section
                from reaction r join emoji e on e.id=r.emoji_id join person p on p.id=r.person_id
                join anchor a on a.id=r.anchor_id where r.piece_id=? and r.present=1 order by r.at""",

@@ -8,17 +8,20 @@ from datetime import datetime
 from typing import Any
 
 from core.pieces import (
+    Correction,
     Outline,
     Piece,
     PieceNumber,
     PieceState,
     PieceUid,
+    Related,
     Topic,
     outline_from_json,
     outline_to_json,
 )
 from core.text import fold
 from core.times import micros, moment
+from storage import corrections
 from storage.db import Db, Reader, Row, Tx, marks
 
 _COLUMNS = """p.id, p.uid, p.source_id, p.state, p.revision, p.title, p.url, p.author, p.language, p.published_at,
@@ -26,7 +29,7 @@ _COLUMNS = """p.id, p.uid, p.source_id, p.state, p.revision, p.title, p.url, p.a
 _FROM = "from piece p join source s on s.id = p.source_id"
 
 
-def _piece(row: Row, topics: Sequence[Topic]) -> Piece:
+def _piece(row: Row, topics: Sequence[Topic], related: Sequence[Related], corrected: Sequence[Correction]) -> Piece:
     return Piece(
         number=PieceNumber(row["id"]),
         uid=PieceUid(row["uid"]),
@@ -45,6 +48,8 @@ def _piece(row: Row, topics: Sequence[Topic]) -> Piece:
         topics=tuple(topics),
         featured=bool(row["featured"]),
         note=row["note"],
+        related=tuple(related),
+        corrections=tuple(corrected),
     )
 
 
@@ -66,7 +71,17 @@ async def _one(db: Reader, condition: str, value: Any) -> Piece | None:
     rows = await db.read(f"select {_COLUMNS} {_FROM} where {condition} order by p.id limit 1", value)
     if not rows:
         return None
-    return _piece(rows[0], (await topics_of(db, [rows[0]["id"]])).get(rows[0]["id"], ()))
+    return (await _whole(db, rows))[0]
+
+
+async def _whole(db: Reader, rows: Sequence[Row]) -> list[Piece]:
+    """Pieces of their rows, with what stands in other tables."""
+    numbers = [row["id"] for row in rows]
+    topics, related = await topics_of(db, numbers), await related_to(db, numbers)
+    corrected = await corrections.of(db, numbers)
+    return [
+        _piece(row, topics.get(row["id"], ()), related.get(row["id"], ()), corrected.get(row["id"], ())) for row in rows
+    ]
 
 
 async def pieces(db: Db, numbers: Sequence[int]) -> list[Piece]:
@@ -76,8 +91,23 @@ async def pieces(db: Db, numbers: Sequence[int]) -> list[Piece]:
         some = numbers[start : start + 500]
         for row in await db.read(f"select {_COLUMNS} {_FROM} where p.id in ({marks(len(some))})", *some):
             found[row["id"]] = row
-    topics = await topics_of(db, list(found))
-    return [_piece(found[one], topics.get(one, ())) for one in numbers if one in found]
+    return await _whole(db, [found[one] for one in numbers if one in found])
+
+
+async def related_to(db: Reader, numbers: Sequence[int]) -> dict[int, list[Related]]:
+    """The pieces that each is like and that may be shown, the likest first."""
+    found: dict[int, list[Related]] = {}
+    for start in range(0, len(numbers), 500):
+        some = numbers[start : start + 500]
+        rows = await db.read(
+            f"""select r.piece_id, p.id, p.title, p.url from related r join piece p on p.id=r.other_id
+                where r.piece_id in ({marks(len(some))}) and p.state='published' order by r.piece_id, r.position""",
+            *some,
+        )
+        for row in rows:
+            one = Related(number=PieceNumber(row["id"]), title=row["title"], url=row["url"])
+            found.setdefault(row["piece_id"], []).append(one)
+    return found
 
 
 async def latest(db: Db, limit: int, *, states: Sequence[str] = ("published",)) -> list[Piece]:
@@ -198,46 +228,78 @@ async def find_by_words(
 # --- topics ---
 
 
+_TOPIC = "t.id, t.key, t.names, t.kind, t.description, t.rule"
+
+
 def _topic(row: Row, aliases: Iterable[str] = ()) -> Topic:
-    return Topic(id=row["id"], key=row["key"], names=json.loads(row["names"]), aliases=tuple(aliases))
+    return Topic(
+        id=row["id"],
+        key=row["key"],
+        names=json.loads(row["names"]),
+        aliases=tuple(aliases),
+        kind=row["kind"],
+        description=row["description"],
+        rule=row["rule"],
+    )
 
 
-async def all_topics(db: Db) -> list[tuple[Topic, int]]:
+async def all_topics(db: Reader) -> list[tuple[Topic, int]]:
     """Every topic with the number of its published pieces, most used first."""
     rows = await db.read(
-        """select t.id, t.key, t.names, count(p.id) as n from topic t
+        f"""select {_TOPIC}, count(p.id) as n from topic t
            left join piece_topic pt on pt.topic_id=t.id left join piece p on p.id=pt.piece_id and p.state='published'
-           group by t.id, t.key, t.names order by n desc, t.key"""
+           group by {_TOPIC} order by n desc, t.key"""
     )
-    aliases: dict[int, list[str]] = {}
-    for row in await db.read("select topic_id, name from topic_name order by folded"):
-        aliases.setdefault(row["topic_id"], []).append(row["name"])
+    aliases = _aliases(await db.read("select topic_id, name from topic_name order by folded"))
     return [(_topic(row, aliases.get(row["id"], ())), row["n"]) for row in rows]
+
+
+async def every_topic(db: Reader) -> list[Topic]:
+    """Every topic, with its aliases."""
+    return await topics(db, [row["id"] for row in await db.read("select id from topic")])
+
+
+async def topics(db: Reader, ids: Sequence[int]) -> list[Topic]:
+    """Topics with their aliases, in the order of their keys; unknown ones left out."""
+    found: list[Topic] = []
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        rows = await db.read(f"select {_TOPIC} from topic t where t.id in ({marks(len(some))})", *some)
+        names = await db.read(
+            f"select topic_id, name from topic_name where topic_id in ({marks(len(some))}) order by folded", *some
+        )
+        aliases = _aliases(names)
+        found += [_topic(row, aliases.get(row["id"], ())) for row in rows]
+    return sorted(found, key=lambda topic: topic.key)
+
+
+def _aliases(rows: Iterable[Row]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["topic_id"], []).append(row["name"])
+    return found
 
 
 async def topics_of(db: Reader, numbers: Sequence[int]) -> dict[int, list[Topic]]:
     """The topics of pieces, by piece number."""
-    found: dict[int, list[Topic]] = {}
-    if not numbers:
-        return found
+    pairs: list[tuple[int, int]] = []
     for start in range(0, len(numbers), 500):
         some = numbers[start : start + 500]
         rows = await db.read(
-            f"""select pt.piece_id, t.id, t.key, t.names from piece_topic pt join topic t on t.id=pt.topic_id
-                where pt.piece_id in ({marks(len(some))}) order by t.key""",
-            *some,
+            f"select piece_id, topic_id from piece_topic where piece_id in ({marks(len(some))})", *some
         )
-        for row in rows:
-            found.setdefault(row["piece_id"], []).append(_topic(row))
+        pairs += [(row["piece_id"], row["topic_id"]) for row in rows]
+    found: dict[int, list[Topic]] = {}
+    for topic in await topics(db, sorted({topic for _, topic in pairs})):
+        for piece in sorted(piece for piece, about in pairs if about == topic.id):
+            found.setdefault(piece, []).append(topic)
     return found
 
 
 async def topic_named(db: Reader, name: str) -> Topic | None:
     """A topic by any of its names."""
-    rows = await db.read(
-        "select t.id, t.key, t.names from topic_name n join topic t on t.id=n.topic_id where n.folded=?", fold(name)
-    )
-    return _topic(rows[0]) if rows else None
+    rows = await db.read("select topic_id from topic_name where folded=?", fold(name))
+    return (await topics(db, [rows[0]["topic_id"]]))[0] if rows else None
 
 
 async def ensure_topic(tx: Tx, name: str, language: str, now: datetime) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from core.chat import Place
 from core.errors import Refusal
 from core.placing import REMOVED
 from core.times import micros
-from storage.db import Db, Row, Tx, marks
+from storage.db import Db, Reader, Row, Tx, marks
 
 _STANDS = f"coalesce(paused, '') <> '{REMOVED}'"
 
@@ -28,18 +30,29 @@ def _place(row: Row) -> Place:
         quiet=(row["quiet_from"], row["quiet_to"]) if row["quiet_from"] else None,
         cap=row["cap"],
         mention=row["mention"],
+        review=bool(row["review"]),
         paused=row["paused"],
     )
 
 
 async def all_places(db: Db) -> list[Place]:
-    """Every place, oldest first."""
-    return [_place(row) for row in await db.read("select * from place order by id")]
+    """Every place, oldest first, with the ids that its channel had."""
+    former: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in await db.read("select platform, channel, former from moved order by at"):
+        former[row["platform"], row["channel"]].append(row["former"])
+    found = [_place(row) for row in await db.read("select * from place order by id")]
+    return [replace(one, former=tuple(former.get((one.platform, one.channel), ()))) for one in found]
 
 
 async def in_tx(tx: Tx) -> list[Place]:
     """Every place that takes new pieces, as of this transaction."""
     return [_place(row) for row in await tx.read(f"select * from place where {_STANDS} order by id")]
+
+
+async def by_id(db: Reader, number: int) -> Place | None:
+    """A place by its number."""
+    rows = await db.read("select * from place where id=?", number)
+    return _place(rows[0]) if rows else None
 
 
 async def place_at(db: Db, platform: str, channel: str) -> Place | None:
@@ -56,7 +69,7 @@ async def add(tx: Tx, place: Place, audience: str, now: datetime) -> Place:
     """The same within a transaction. A place that was removed stands again, with these settings and what it showed."""
     names = (
         "platform", "channel", "name", "community", "layout", "language", "zone", "filter", "quiet_from", "quiet_to",
-        "cap", "mention", "audience", "created_at",
+        "cap", "mention", "review", "audience", "created_at",
     )  # fmt: skip
     rows = await tx.read(
         f"""insert into place({", ".join(names)}) values({marks(len(names))})
@@ -64,7 +77,8 @@ async def add(tx: Tx, place: Place, audience: str, now: datetime) -> Place:
             set {", ".join(f"{name}=excluded.{name}" for name in names[2:])}, paused=null
             where place.paused=? returning *""",
         place.platform, place.channel, place.name, place.community, place.layout, place.language, place.zone,
-        place.filter, *(place.quiet or (None, None)), place.cap, place.mention, audience, micros(now), REMOVED,
+        place.filter, *(place.quiet or (None, None)), place.cap, place.mention, int(place.review), audience,
+        micros(now), REMOVED,
     )  # fmt: skip
     if not rows:
         raise Refusal(
@@ -87,6 +101,8 @@ async def change_place(db: Db, address: tuple[str, str], **changes: object) -> P
 async def change(tx: Tx, address: tuple[str, str], **changes: object) -> Place:
     """The same within a transaction."""
     columns = ", ".join(f"{name}=?" for name in changes)
+    if "paused" in changes:  # somebody decided, so what was said there is not purged for the bot's being away
+        columns += ", left_at=null"
     rows = await tx.read(
         f"update place set {columns} where platform=? and channel=? and {_STANDS} returning *",
         *changes.values(), *address,
@@ -102,6 +118,7 @@ async def remove(tx: Tx, place: int, now: datetime) -> bool:
     A place that is being worked on, or that a source is limited to, is kept as removed too: without it the source would
     post everywhere.
     """
+    await tx.run("delete from schedule where place_id=?", place)
     kept = await tx.one(
         """select 1 as kept from place p where p.id=? and (p.lease_until > ?
              or exists(select 1 from anchor where place_id=p.id)
@@ -119,9 +136,15 @@ async def remove(tx: Tx, place: int, now: datetime) -> bool:
     return True
 
 
-async def pause(tx: Tx, place_id: int, reason: str) -> bool:
-    """Stop a place with a reason; true the first time, so that an admin is told once."""
-    return bool(await tx.run("update place set paused=? where id=? and paused is null", reason, place_id))
+async def pause(tx: Tx, place: Place, reason: str) -> bool:
+    """Stop a place with a reason; true the first time, so that an admin is told once. Not if its channel has another
+    id by now: the reason was of the old one.
+    """
+    return bool(
+        await tx.run(
+            "update place set paused=? where id=? and channel=? and paused is null", reason, place.id, place.channel
+        )
+    )
 
 
 # --- lanes ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -14,14 +14,15 @@ from storage.db import Db, Reader, Row, Tx, marks
 from storage.places import wake_lanes
 
 Want = Literal["show", "gone"]
-PostingState = Literal["due", "done", "waiting", "stuck", "withdrawn", "skipped"]
+PostingState = Literal["due", "done", "waiting", "stuck", "withdrawn", "skipped", "review"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
     """One subject at one place. `reason` says in words why it waits, is stuck, was skipped or withdrawn.
 
-    `subject` is `piece` or `catchup`; `revision` rises whenever what should be shown may have changed.
+    `subject` is `piece`, `catchup`, `digest` or `queue` (a piece, for moderators). `revision` rises whenever what
+    should be shown may have changed. In `review` it waits for a moderator.
     """
 
     id: int
@@ -89,17 +90,25 @@ async def want_all(
 
 
 async def subject_changed(tx: Tx, subject: str, subject_id: int, now: datetime, *, due: datetime | None = None) -> int:
-    """What is shown of a subject may have changed: every posting of it is looked at again. Gives how many."""
+    """What is shown of a subject may have changed: every posting of it, or that names it, is looked at again. Gives how
+    many. What is due before stays so: a change that can wait does not hold up one that can't.
+    """
     at = micros(due or now)
     rows = await tx.read(
-        """update posting set revision=revision+1, state='due', due_at=?, attempts=0, reason='', changed_at=?
-           where state not in ('withdrawn', 'skipped') and (subject=? and subject_id=?
+        """update posting set revision=revision+1, state='due', attempts=0, reason='', changed_at=?,
+               due_at=case when due_at < ? then due_at else ? end
+           where state not in ('withdrawn', 'skipped', 'review') and (subject=? and subject_id=?
+             or subject='queue' and ?='piece' and subject_id=?
              or subject='catchup' and ?='piece'
-                and subject_id in (select catchup_id from catchup_piece where piece_id=?)) returning place_id""",
-        at, micros(now), subject, subject_id, subject, subject_id,
+                and subject_id in (select catchup_id from catchup_piece where piece_id=?)
+             or subject='digest' and ?='piece'
+                and subject_id in (select edition_id from edition_piece where piece_id=?)
+             or subject='piece' and ?='piece'
+                and subject_id in (select piece_id from related where other_id=?)) returning place_id, subject""",
+        micros(now), at, at, *(subject, subject_id) * 5,
     )  # fmt: skip
     await wake_lanes(tx, [row["place_id"] for row in rows], at)
-    return len(rows)
+    return sum(row["subject"] != "queue" for row in rows)
 
 
 async def again(tx: Tx, subject: str, subject_id: int, place: int | None, now: datetime) -> list[str]:
@@ -185,20 +194,29 @@ async def shown(
     piece: int | None,
     section: str | None,
 ) -> None:
-    """A leaf stands under `ref`. Its anchors are known from now on, and what was heard of them early is heard again."""
+    """A leaf stands under `ref`. Its anchors are known from now on, and what was heard of them early is heard again.
+    The channel may have got another id while we were sending.
+    """
     rows = await tx.read(
         """update leaf set ref=?, shown=?, shown_at=?, doing=null, doing_since=null, doing_digest=null, misses=0
            where posting_id=? and name=? returning id""",
         ref.text(), digest, micros(now), posting.id, name,
     )  # fmt: skip
+    there = await tx.one(
+        """select coalesce(m.channel, p.channel) as channel from place p
+           left join moved m on m.platform=p.platform and m.former=p.channel where p.id=?""",
+        place.id,
+    )
+    assert there is not None
     for anchor in ref.anchors:
         await tx.run(
-            """insert into anchor(platform, channel, anchor, place_id, piece_id, section, leaf_id) values(?,?,?,?,?,?,?)
+            """insert into anchor(platform, channel, anchor, place_id, piece_id, section, leaf_id)
+               values(?,?,?,?,coalesce((select into_id from merged where piece_id=?), ?),?,?)
                on conflict(anchor, channel, platform) do update
                set piece_id=excluded.piece_id, section=excluded.section, leaf_id=excluded.leaf_id""",
-            place.platform, place.channel, anchor, place.id, piece, section, rows[0]["id"],
+            place.platform, there["channel"], anchor, place.id, piece, piece, section, rows[0]["id"],
         )  # fmt: skip
-        await unpark(tx, place.platform, place.channel, anchor)
+        await unpark(tx, place.platform, there["channel"], anchor)
 
 
 async def unpark(tx: Tx, platform: str, channel: str, anchor: str) -> None:
@@ -317,6 +335,48 @@ async def cards(
         piece, platform, channel or "", community or "?", limit,
     )  # fmt: skip
     return [(row["platform"], row["channel"], row["anchor"], row["community"]) for row in rows]
+
+
+async def nearest(db: Reader, piece: int, section: str, near: tuple[str, str, str]) -> tuple[str, str, str] | None:
+    """Where a section of a piece stands for somebody at (platform, channel, community), as (platform, channel, anchor):
+    its first message in that channel, else in that community; where there is none, a card.
+    """
+    platform, channel, community = near
+    rows = await db.read(
+        """select l.ref, p.channel from place p
+           join posting o on o.place_id=p.id and o.subject='piece' and o.subject_id=?
+           join leaf l on l.posting_id=o.id and l.name in (?, 'card')
+           where p.platform=? and (p.channel=? or p.community=?) and l.ref is not null
+           order by case l.name when 'card' then 1 else 0 end, case p.channel when ? then 0 else 1 end, p.id limit 1""",
+        piece, f"section:{section}:0", platform, channel, community or "?", channel,
+    )  # fmt: skip
+    return (platform, rows[0]["channel"], Ref.parse(rows[0]["ref"]).id) if rows else None
+
+
+async def near(
+    db: Reader, pieces: Sequence[int], platform: str, channel: str, community: str
+) -> dict[tuple[int, str | None], tuple[str, str]]:
+    """Where pieces and their sections stand in one community: (channel, message) by piece and section (None: the card).
+
+    In that channel where they stand there, else in the community's oldest place.
+    """
+    found: dict[tuple[int, str | None], tuple[str, str]] = {}
+    for condition, value in (("p.channel=?", channel), ("p.community=? and p.community <> ''", community)):
+        missing = [one for one in pieces if (one, None) not in found]
+        if not missing:
+            break
+        rows = await db.read(
+            f"""select o.subject_id as piece, l.name, l.ref, p.channel from place p
+                join posting o on o.place_id=p.id and o.subject='piece' and o.subject_id in ({marks(len(missing))})
+                join leaf l on l.posting_id=o.id
+                where p.platform=? and {condition} and l.ref is not null
+                  and (l.name='card' or l.name like 'section:%:0') order by p.id limit 10000""",
+            *missing, platform, value,
+        )  # fmt: skip
+        for row in rows:
+            section = None if row["name"] == "card" else row["name"].split(":")[1]
+            found.setdefault((row["piece"], section), (row["channel"], Ref.parse(row["ref"]).id))
+    return found
 
 
 async def states(db: Db) -> list[tuple[int, str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -46,9 +46,6 @@ async def fold_reactions(
     changes: dict[_Key, list[Reacted]] = defaultdict(list)
     for anchor, event in known:
         person = people[event.platform, event.person.id]
-        if person is None:
-            done.dropped += 1
-            continue
         assert anchor.piece is not None
         changes[anchor.piece, person, anchor.id, emoji[event.emoji], event.kind].append(event)
     comments = {anchor.id: anchor.comment for anchor, _ in known if anchor.comment is not None}
@@ -235,8 +232,7 @@ async def fold_cleared(tx: Tx, body: str, event: Cleared, stance_of: StanceOf, n
     if anchor.piece is None:
         return
     rows = await tx.read(
-        """select r.*, e.name, p.platform, p.account from reaction r join emoji e on e.id=r.emoji_id
-           join person p on p.id=r.person_id
+        """select r.*, e.name from reaction r join emoji e on e.id=r.emoji_id
            where r.piece_id=? and r.anchor_id=? and r.present=1 and r.source='emoji' and r.at <= ?""",
         anchor.piece, anchor.id, micros(event.at),
     )  # fmt: skip
@@ -244,22 +240,31 @@ async def fold_cleared(tx: Tx, body: str, event: Cleared, stance_of: StanceOf, n
     for row in rows:
         if event.emoji is None or row["name"] == event.emoji:
             key = (row["piece_id"], row["person_id"], row["anchor_id"], row["emoji_id"], row["kind"])
-            changes[key] = [_taken_off(row, event)]
+            changes[key] = [_off(kind=row["kind"], at=event.at)]
     comments = {anchor.id: anchor.comment} if anchor.comment is not None else {}
     await _apply_reactions(tx, changes, comments, stance_of)
     done.pieces.add(anchor.piece)
 
 
-def _taken_off(row: Row, event: Cleared) -> Reacted:
-    return Reacted(
-        platform=event.platform,
-        channel=event.channel,
-        anchor=event.anchor,
-        person=Person(id=row["account"]),
-        emoji=row["name"],
-        added=False,
-        at=event.at,
-        kind=row["kind"],
+def _off(*, kind: str, at: datetime) -> Reacted:
+    """A reaction is taken back; which one and whose stands in the key of its row."""
+    return Reacted(platform="", channel="", anchor="", person=Person(id=""), emoji="", added=False, at=at, kind=kind)
+
+
+async def take_back(tx: Tx, rows: Sequence[Row], stance_of: StanceOf, now: datetime) -> None:
+    """Rows of reactions go for good, and every count with them."""
+    comments: dict[int, int | None] = {}
+    for some in chunks(sorted({row["anchor_id"] for row in rows})):
+        sql = f"select id, comment_id from anchor where comment_id is not null and id in ({marks(len(some))})"
+        comments |= {row["id"]: row["comment_id"] for row in await tx.read(sql, *some)}
+    changes: dict[_Key, list[Reacted]] = {}
+    for row in rows:
+        key = (row["piece_id"], row["person_id"], row["anchor_id"], row["emoji_id"], row["kind"])
+        at = moment(max(micros(now), row["at"]))
+        changes[key] = [_off(kind=row["kind"], at=at)]
+    await _apply_reactions(tx, changes, comments, stance_of)
+    await tx.many(
+        "delete from reaction where piece_id=? and person_id=? and anchor_id=? and emoji_id=? and kind=?", changes
     )
 
 
@@ -268,7 +273,7 @@ async def pressed(db: Reader, piece: int, anchor: str, platform: str, account: s
     rows = await db.read(
         """select e.name, r.at from reaction r join emoji e on e.id=r.emoji_id join person p on p.id=r.person_id
            join anchor a on a.id=r.anchor_id
-           where r.piece_id=? and a.anchor=? and p.platform=? and p.account=? and r.present=1 and r.source='button'""",
+           where r.piece_id=? and a.anchor=? and p.hash=whose(?, ?) and r.present=1 and r.source='button'""",
         piece, anchor, platform, account,
     )  # fmt: skip
     return {row["name"]: moment(row["at"]) for row in rows}

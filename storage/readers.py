@@ -12,10 +12,9 @@ from storage.db import Db, Tx
 async def person_id(tx: Tx, platform: str, person: Person) -> int:
     """The id of a person, made if new."""
     await tx.run(
-        "insert into person(platform, account, name) values(?,?,?) on conflict do nothing",
-        platform, person.id, person.name,
-    )  # fmt: skip
-    row = await tx.one("select id from person where platform=? and account=?", platform, person.id)
+        "insert into person(hash, platform) values(whose(?1, ?2), ?1) on conflict do nothing", platform, person.id
+    )
+    row = await tx.one("select id from person where hash=whose(?, ?)", platform, person.id)
     assert row is not None
     return int(row["id"])
 
@@ -51,7 +50,7 @@ async def followed(db: Db, platform: str, person: Person) -> list[int]:
     """The topics that a person follows."""
     rows = await db.read(
         """select f.topic_id from follow f join person p on p.id=f.person_id
-           where p.platform=? and p.account=? order by f.topic_id""",
+           where p.hash=whose(?, ?) order by f.topic_id""",
         platform, person.id,
     )  # fmt: skip
     return [row["topic_id"] for row in rows]

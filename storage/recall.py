@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from core.chat import Known, Read, Ref, Window
+from core.identity import HASHED
 from core.times import micros, moment
 from storage.db import Db, Tx
 
@@ -78,17 +79,18 @@ async def advance(tx: Tx, events: Iterable[Read]) -> None:
 
 async def reactions_not_in(db: Db, platform: str, window: Window, before: datetime) -> list[tuple[str, str, str]]:
     """(account, emoji, kind) of emoji that stood on a message here before a time and that a whole reading of it, begun
-    after that time, did not show."""
+    after that time, did not show. The account is a hash (`core.identity.HASHED`)."""
     if window.reactions is None:
         return []
     rows = await db.read(
-        """select p.account, e.name, r.kind from anchor a
+        """select p.hash, e.name, r.kind from anchor a
            join reaction r on r.piece_id=a.piece_id and r.anchor_id=a.id
            join person p on p.id=r.person_id join emoji e on e.id=r.emoji_id
            where a.platform=? and a.channel=? and a.anchor=? and r.present=1 and r.source='emoji' and r.at < ?""",
         platform, window.channel, window.anchor, micros(before),
     )  # fmt: skip
-    return sorted({(row["account"], row["name"], row["kind"]) for row in rows} - window.reactions)
+    there = {(HASHED + db.whose(platform, account), emoji, kind) for account, emoji, kind in window.reactions}
+    return sorted({(HASHED + row["hash"], row["name"], row["kind"]) for row in rows} - there)
 
 
 async def comments_not_in(db: Db, platform: str, window: Window) -> list[str]:

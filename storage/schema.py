@@ -17,6 +17,7 @@ import structlog
 
 from core.errors import ConfigError
 from storage.db import Db, Dialect, SqliteDb, StorageError, Tx
+from storage.indexing import renew
 
 log = structlog.get_logger()
 
@@ -140,21 +141,152 @@ FIRST = (
 
 SECOND: tuple[str, ...] = (
     # --- topics: descriptions, rules, what was learned, which pieces were sorted ---
-    # --- search by section ---
+    "alter table topic add column kind text not null default 'theme'",
+    "alter table topic add column description text not null default ''",
+    "alter table topic add column rule text not null default ''",
+    # The piece from which a name was learned; null for one that somebody gave.
+    "alter table topic_name add column learned_from bigint",
+    # What moderators took off is not put on again by itself: a topic off a piece, a name off a topic.
+    """create table topic_off(
+        piece_id bigint not null, topic_id bigint not null, primary key(piece_id, topic_id)) {clustered}""",
+    """create table name_off(
+        topic_id bigint not null, folded text not null, primary key(topic_id, folded)) {clustered}""",
+    # Pieces that wait to be sorted, and what was found in those that were: their key terms (weights of length 1), what
+    # they mean, the pieces that they are like. `term_count` is in how many pieces a term was found.
+    # `round` rises whenever there is a new reason, so that one that comes while a piece is being sorted is not lost.
+    """create table to_sort(
+        piece_id {key}, due_at bigint not null, attempts integer not null default 0,
+        round integer not null default 0)""",
+    "create index to_sort_due on to_sort(due_at)",
+    "insert into to_sort(piece_id, due_at) select id, 0 from piece",
+    "create table sorted(piece_id {key}, revision integer not null, vector text not null)",
+    """create table piece_term(
+        piece_id bigint not null, folded text not null, term text not null, weight real not null,
+        primary key(piece_id, folded)) {clustered}""",
+    "create index piece_term_folded on piece_term(folded, piece_id, weight)",
+    "create table term_count(folded text primary key, n integer not null) {clustered}",
+    """create table related(
+        piece_id bigint not null, other_id bigint not null, position integer not null,
+        primary key(piece_id, other_id)) {clustered}""",
+    "create index related_other on related(other_id)",
+    # --- search by section: a passage's id is its piece's number above a slot; see storage/indexing.py ---
+    "{search by section}",
+    "create table passage(id {key}, section text not null, words text not null)",
+    # Where a comment's words stand in the index, if not on the shelf of its place; and the other shelves of a place.
+    "alter table comment add column shelf bigint",
+    """create table shelf(
+        place_id bigint not null, shelf bigint not null, primary key(place_id, shelf)) {clustered}""",
+    # The lowest and the highest number of a day's comments: those of a time have none below or above.
+    "create table comment_day(day {key}, first bigint not null, last bigint not null)",
+    "create index comment_person on comment(person_id)",
+    "create index piece_author on piece(author)",
+    # By which rules what is indexed, and up to which number; null when that is all.
+    "create table indexed(what text primary key, rules text not null, upto bigint)",
     # --- digests that are posted: schedules, editions, the comments that they quote; the author's answers ---
+    # `days` are digits, 0 for Monday; `minute` is of the local day; times up to `upto` are dealt with.
+    """create table schedule(
+        id {key}, place_id bigint not null references place(id), days text not null, minute integer not null,
+        zone text not null, topics text not null, created_at bigint not null, upto bigint not null)""",
+    # The ledger too: one row for a schedule and its nominal time, ever; without a sketch there was nothing to say.
+    """create table edition(
+        id {key}, schedule_id bigint not null, place_id bigint not null, nominal bigint not null,
+        end_at bigint not null, sketch text, made_at bigint not null, unique(schedule_id, nominal))""",
+    """create table edition_piece(
+        piece_id bigint not null, edition_id bigint not null, primary key(piece_id, edition_id)) {clustered}""",
+    """create table edition_quote(
+        comment_id bigint not null, edition_id bigint not null, primary key(comment_id, edition_id)) {clustered}""",
+    """create table answer(
+        comment_id bigint primary key, text text not null, by text not null, at bigint not null) {clustered}""",
+    "create index revision_at on revision(at) where number > 1",
+    # --- the optional model: what it may cost a day; its sentences in editions, and the comments that these rest on ---
+    "create table model_day(day bigint primary key, tokens bigint not null, requests integer not null) {clustered}",
+    """create table told(
+        edition_id bigint not null, position integer not null, body text not null,
+        primary key(edition_id, position)) {clustered}""",
+    """create table told_of(
+        comment_id bigint not null, edition_id bigint not null, position integer not null,
+        primary key(comment_id, edition_id, position)) {clustered}""",
     # --- people: opt-outs, erasures; curation ---
+    # A place on review: pieces wait there (posting state 'review') until a moderator approves them.
+    "alter table place add column review integer not null default 0",
+    # An article that is taken up part by part: its sections as JSON, how many of them a piece has, how much it quotes.
+    """create table draft(
+        piece_id {key}, address text not null, title text not null, sections text not null, upto integer not null,
+        quoted integer not null)""",
+    # Pieces that turned out to be the article that another piece is.
+    "create table merged(piece_id {key}, into_id bigint not null)",
+    # What a revision changed, for readers: `changes` as JSON, pairs of an old and a new sentence.
+    """create table correction(
+        piece_id bigint not null, revision integer not null, at bigint not null, note text not null,
+        changes text not null, primary key(piece_id, revision)) {clustered}""",
+    # People are keyed hashes (`whose` is the database's own function); account and name only of who said something.
+    # `forgotten_at`: all of theirs was erased then, and what they did before is not taken in again.
+    """create table somebody(
+        id {key}, hash text not null unique, platform text not null, account text, name text not null default '',
+        opted_out integer not null default 0, looked_at bigint, forgotten_at bigint)""",
+    """insert into somebody(id, hash, platform, account, name, opted_out, looked_at)
+       select p.id, whose(p.platform, p.account), p.platform, case when c.person_id is not null then p.account end,
+           case when c.person_id is not null then p.name else '' end, p.opted_out, p.looked_at
+       from person p left join (select distinct person_id from comment) c on c.person_id=p.id""",
+    "drop table person",
+    "alter table somebody rename to person",
+    # What the database knows of itself: which key fits it, whether words of something erased may stand in its index.
+    "create table fact(name text primary key, value text not null) {clustered}",
+    # What holds comments back until a moderator looked, in one community each; `held_for` names the kind of rule.
+    """create table hold_rule(
+        platform text not null, community text not null, kind text not null, value text not null,
+        created_at bigint not null, primary key(platform, community, kind, value)) {clustered}""",
+    "alter table comment add column held_for text",
+    # What moderators should look at: a comment or a piece that readers reported, a comment that a rule held. Who
+    # reported is a keyed hash, so that one reader counts once.
+    """create table ticket(
+        id {key}, piece_id bigint not null, comment_id bigint, reason text not null, state text not null default 'open',
+        opened_at bigint not null, closed_at bigint, closed_by text not null default '')""",
+    "create index ticket_piece on ticket(piece_id, comment_id)",
+    "create index ticket_comment on ticket(comment_id) where comment_id is not null",
+    "create index ticket_open on ticket(id) where state='open'",
+    """create table ticket_report(
+        ticket_id bigint not null, hash text not null, at bigint not null, primary key(ticket_id, hash)) {clustered}""",
+    "{append-only}",
+    # Since when a place's channel is gone for the bot; what was said there is purged some days later.
+    "alter table place add column left_at bigint",
+    # --- channels: `former` is an id that the channel had until `at` ---
+    """create table moved(
+        platform text not null, former text not null, channel text not null, at bigint not null,
+        primary key(platform, former)) {clustered}""",
 )
 # fmt: on
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, SECOND)
 
-# Full text: bigrams made by us (`core.text.bigrams`), so no tokenizer that knows words is needed. Contentless, a third
-# of the size; deletion hands the old bigrams in (3.40 has no contentless_delete).
-SEARCH = {
-    "sqlite": (
-        "create virtual table piece_words using fts5(words, content='', tokenize='unicode61')",
-        "create virtual table comment_words using fts5(words, content='', tokenize='unicode61')",
-    )
+# Full text: tokens made by us (`core.tokens`), so no tokenizer that knows words is needed; `ascii` parts at spaces and
+# leaves all else alone. Contentless, a third of the size; deletion hands the old tokens in (3.40 has no
+# contentless_delete). `prefix` makes a look-up of one character, or of the three first letters of a word, one list;
+# `columnsize=0` leaves out what only the engine's own ranking would need.
+_FTS = "create virtual table {} using fts5(words, content='', tokenize='ascii', prefix='1 3', columnsize=0)"
+FRAGMENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "{search}": {
+        "sqlite": (
+            "create virtual table piece_words using fts5(words, content='', tokenize='unicode61')",
+            "create virtual table comment_words using fts5(words, content='', tokenize='unicode61')",
+        )
+    },
+    # What moderators did stays as it was written.
+    "{append-only}": {
+        "sqlite": tuple(
+            f"""create trigger act_kept_from_{what} before {what} on act
+                begin select raise(abort, 'the log of acts is append-only'); end"""
+            for what in ("update", "delete")
+        )
+    },
+    "{search by section}": {
+        "sqlite": (
+            "drop table piece_words",
+            "drop table comment_words",
+            _FTS.format("passage_words"),
+            _FTS.format("comment_words"),
+        )
+    },
 }
 
 
@@ -162,8 +294,8 @@ def statements(version: int, dialect: Dialect) -> list[str]:
     """The statements of one migration (1-based) in a dialect."""
     result: list[str] = []
     for text in MIGRATIONS[version - 1]:
-        if text == "{search}":
-            result += SEARCH[dialect.name]
+        if text in FRAGMENTS:
+            result += FRAGMENTS[text][dialect.name]
         else:
             result.append(text.format(key=dialect.key, clustered=dialect.clustered))
     return result
@@ -182,6 +314,7 @@ async def migrate(db: Db, now: datetime) -> tuple[int, int]:
     """Bring the database to the newest version; gives (before, after).
 
     An existing SQLite file is first copied to `NAME.before-vN-TIME.db` by VACUUM INTO; the copy is checked and synced.
+    Text that is not indexed by today's rules is indexed at the end, in many transactions: a broken run goes on.
     ConfigError when the database was written by a newer Rondan.
     """
     before = await version_of(db)
@@ -199,7 +332,25 @@ async def migrate(db: Db, now: datetime) -> tuple[int, int]:
         await db.write(lambda tx, version=version: _apply(tx, version, db.dialect, now))  # type: ignore[misc]
     if before < target:
         log.info("database.migrated", before=before, after=target)
+    await _check_key(db)
+    await renew(db)
     return before, target
+
+
+async def _check_key(db: Db) -> None:
+    """The key must be the one of this database; at the first start it becomes that."""
+
+    async def work(tx: Tx) -> str:
+        await tx.run("insert into fact(name, value) values('key', whose('', 'check')) on conflict do nothing")
+        row = await tx.one("select value from fact where name='key'")
+        assert row is not None
+        return str(row["value"])
+
+    if await db.write(work) != db.whose("", "check"):
+        raise ConfigError(
+            "the key does not fit the database, whose people could not be told apart: restore the file that "
+            "RONDAN_KEY_FILE names (by default it is beside the database, NAME.key) from the same backup"
+        )
 
 
 async def _apply(tx: Tx, version: int, dialect: Dialect, now: datetime) -> None:

@@ -1,87 +1,224 @@
-"""Full-text search over pieces and comments: our bigrams in the engine's own index, kept in step by who writes text."""
+"""Search over pieces (`storage.passages`) and comments: what the index holds (`storage.indexing`), best first.
+
+The index tells which rows hold what was asked, at most the newest `RANKED` of each kind that may be shown; their texts
+are weighed (`storage.question`). The engine's own rank would read every row that holds a word before it gives the
+first.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
-from core.text import Term, bigrams
+from core.passages import HEAD
+from core.query import Query
+from core.text import fold
+from core.times import DAY, micros
+from core.tokens import plain
 from storage.audience import Audience
-from storage.db import Db, Tx
+from storage.db import Reader, Row
+from storage.indexing import NUMBER, SHELF
+from storage.passages import pieces_that_hold
+from storage.question import Ask, Hit, Scope, bm25, counts_of, freshness, match, weights_of, with_times
 
-RANKED = 5_000  # most pieces, and most comments, that are ranked for one search: each costs several look-ups
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A piece or comment that was found; a lower `rank` is better (BM25)."""
-
-    kind: Literal["piece", "comment"]
-    id: int
-    piece: int
-    rank: float
+RANKED = 200  # most pieces, and most comments, that are weighed for one search
+AT_FIRST = 8_000  # rows of the index that are asked for at first
+MANY = 50  # shelves from which on a rare word is rather looked for on all at once
+FEW = 2_000  # comments that are rather read one by one, where a topic or an author leaves no more
+PEOPLE = 1_000  # most people that one name may mean
 
 
-def match(terms: Sequence[Term]) -> str:
-    """An FTS5 query that asks for every term as a phrase. Tokens are ours, so nothing in them is syntax."""
-    phrases = []
-    for term in terms:
-        phrase = '"' + " ".join(term.tokens) + '"'
-        phrases.append(phrase + (" *" if term.prefix else ""))
-    return " AND ".join(phrases)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Hits, best first. `cut`: there are older ones that were not weighed. `crowd`: a name of too many people."""
+
+    hits: tuple[Hit, ...] = ()
+    cut: bool = False
+    crowd: str = ""
 
 
-async def search(db: Db, terms: Sequence[Term], audience: Audience, limit: int = 20) -> list[Hit]:
-    """Published pieces and visible comments that hold every term, best first.
+async def search(
+    db: Reader,
+    query: Query,
+    audience: Audience,
+    now: datetime,
+    *,
+    scope: Scope = Scope(),  # noqa: B008 - frozen
+    ranked: int = RANKED,
+) -> Results:
+    """Published pieces, and comments that the audience may see, which hold every term and satisfy every field.
 
-    Of words that stand in very much only the newest `RANKED` pieces and comments (by number) that may be shown are
-    ranked; who may see few of them waits for a look at each, but misses none. Rarer words are ranked everywhere.
+    Of what is found more often only the newest `ranked` of each kind are weighed.
     """
-    if not terms:
-        return []
-    query = match(terms)
-    # The index gives the newest first without sorting, and works a rank out only for a row that passed every condition.
-    hits = [
-        Hit("piece", row["id"], row["id"], row["rank"])
-        for row in await db.read(
-            f"""select id, rank from (
-                    select p.id, w.rank from piece_words w join piece p on p.id=w.rowid
-                    where piece_words match ? and p.state='published' order by w.rowid desc limit {RANKED}) as newest
-                order by rank, id desc limit ?""",
-            query,
-            limit,
+    ask = Ask(db, query, scope, audience, micros(now), ranked)
+    in_pieces = [] if query.where == "comments" else await pieces_that_hold(ask)
+    in_comments: list[Hit] = []
+    if query.where != "pieces":
+        people = await _people(ask)
+        if people is None:
+            return Results(crowd=" ".join(query.by))
+        if people or not query.by:
+            in_comments = await _comments(ask, people)
+    hits = sorted(in_pieces + in_comments, key=lambda hit: (-hit.score, hit.kind, -hit.id))
+    return Results(hits=tuple(hits), cut=max(len(in_pieces), len(in_comments)) >= ranked)
+
+
+# --- comments ---
+
+_SEEN = "c.state in ('visible', 'featured') and c.text <> '' and p.state='published' and coalesce(h.opted_out, 0)=0"
+
+
+async def _comments(ask: Ask, people: Sequence[int]) -> list[Hit]:
+    ask = await _within(ask)
+    rows = await _few_comments(ask, people)
+    if rows is None:
+        rows = await (_indexed_comments(ask, people) if ask.query.terms else _newest_comments(ask, people))
+    weights = await weights_of(ask, "comment_words", len(rows))
+    texts = [plain(row["text"]) for row in rows]
+    usual = sum(map(len, texts)) / max(1, len(texts))
+    return [
+        Hit(
+            kind="comment",
+            id=row["id"],
+            piece=row["piece_id"],
+            section=row["section"] or HEAD,
+            score=bm25(weights, counts_of(ask, text), len(text) / usual) * freshness(ask, row["at"]),
         )
+        for row, text in zip(rows, texts, strict=True)
     ]
-    clause, args = audience.clause()
-    hits += [
-        Hit("comment", row["id"], row["piece_id"], row["rank"])
-        for row in await db.read(
-            f"""select id, piece_id, rank from (
-                    select c.id, c.piece_id, w.rank from comment_words w join comment c on c.id=w.rowid
-                    join place pl on pl.id=c.place_id join piece p on p.id=c.piece_id
-                    where comment_words match ? and c.state in ('visible', 'featured') and p.state='published'
-                      and {clause} order by w.rowid desc limit {RANKED}) as newest
-                order by rank, id desc limit ?""",
-            query,
-            *args,
-            limit,
-        )
-    ]
-    return sorted(hits, key=lambda hit: (hit.rank, hit.kind, -hit.id))[:limit]
 
 
-# --- keeping the index ---
+async def _within(ask: Ask) -> Ask:
+    """The question with the numbers between which all comments of its time lie: late arrivals have high numbers too."""
+    if ask.scope.start is None and ask.scope.end is None:
+        return ask
+    end = "" if ask.scope.end is None else f"and day <= {ask.scope.end // DAY}"
+    rows = await ask.db.read(
+        f"select min(first) as first, max(last) as last from comment_day where day >= ? {end}",
+        (ask.scope.start or 0) // DAY,
+    )
+    return replace(ask, first=rows[0]["first"] or NUMBER, last=rows[0]["last"] or 0)
 
 
-async def index_piece(tx: Tx, piece: int, old: str | None, new: str | None) -> None:
-    """Keep the search index of a piece in step; None means that there is no text."""
-    await index(tx, "piece_words", [(piece, old, new)])
+async def _few_comments(ask: Ask, people: Sequence[int]) -> list[Row] | None:
+    """The newest comments that hold it, by reading all that people or a topic leave; None where these are too many."""
+    args: list[Any]
+    if people:
+        theirs, args = "json_each(?) as one cross join comment c on c.person_id=one.value", [json.dumps(people)]
+    elif ask.scope.topics:
+        theirs = "piece_topic one cross join comment c on c.piece_id=one.piece_id and one.topic_id=?"
+        args = [ask.scope.topics[0]]
+    else:
+        return None
+    some = await ask.db.read(f"select count(*) as n from (select 1 from {theirs} limit ?)", *args, FEW + 1)
+    if some[0]["n"] > FEW:
+        return None
+    rows = await _read_comments(ask, theirs, args, people, FEW)
+    return [row for row in rows if ask.query.holds(plain(row["text"]))][: ask.ranked]
 
 
-async def index(tx: Tx, table: str, changes: Sequence[tuple[int, str | None, str | None]]) -> None:
-    """(rowid, old text, new text) each; a contentless index must be told what it forgets."""
-    if gone := [(rowid, bigrams(old)) for rowid, old, _ in changes if old]:
-        await tx.many(f"insert into {table}({table}, rowid, words) values('delete', ?, ?)", gone)
-    if come := [(rowid, bigrams(new)) for rowid, _, new in changes if new]:
-        await tx.many(f"insert into {table}(rowid, words) values(?, ?)", come)
+async def _newest_comments(ask: Ask, people: Sequence[int]) -> list[Row]:
+    """The newest where no word is asked for."""
+    return await _read_comments(ask, "comment c", [], people, ask.ranked)
+
+
+async def _indexed_comments(ask: Ask, people: Sequence[int]) -> list[Row]:
+    """The newest comments that hold it, by the index: the newest of each shelf that may be seen, then those of them
+    that satisfy everything else. If too few do, further down.
+    """
+    found = "json_each(?) as found cross join comment c on c.id=found.value"
+    shelves = await _shelves(ask)
+    if len(shelves) > MANY and (numbers := await _rare(ask)) is not None:
+        return await _read_comments(ask, found, [json.dumps(numbers)], people, ask.ranked)
+    deep = max(20, min(ask.ranked * 4 // 3, AT_FIRST // max(1, len(shelves))))
+    while True:
+        numbers, floor = await _newest(ask, shelves, deep)
+        rows = await _read_comments(ask, found, [json.dumps(numbers)], people, ask.ranked)
+        if floor == 0 or len(rows) == ask.ranked:
+            return rows
+        deep *= 8
+
+
+async def _read_comments(ask: Ask, source: str, args: Sequence[Any], people: Sequence[int], limit: int) -> list[Row]:
+    """Of the comments `c` of a source the newest that may be shown and satisfy the fields. (A + keeps the engine from
+    leaving the source for an index.)
+    """
+    seen, of_seen = ask.audience.clause()
+    condition = " and +c.piece_id in (select piece_id from piece_topic where topic_id=?)" * len(ask.scope.topics)
+    more: list[Any] = [*ask.scope.topics]
+    if people:
+        condition += " and +c.person_id in (select value from json_each(?))"
+        more.append(json.dumps(people))
+    if not ask.query.terms:
+        unwanted = f" and c.id not in (select rowid & {NUMBER} from comment_words where comment_words match ?)"
+        condition += unwanted * len(ask.query.without)
+        more += map(match, ask.query.without)
+    condition, more = with_times(ask, condition, more, "c.at")
+    return await ask.db.read(
+        f"""select c.id, c.piece_id, c.section, c.text, c.at from {source}
+            cross join place pl on pl.id=c.place_id cross join piece p on p.id=c.piece_id
+            left join person h on h.id=c.person_id
+            where c.id between ? and ? and {seen} and {_SEEN} {condition} order by c.id desc limit ?""",
+        *args, ask.first, ask.last, *of_seen, *more, limit,
+    )  # fmt: skip
+
+
+async def _rare(ask: Ask) -> list[int] | None:
+    """All comments that hold it, if there are no more than `AT_FIRST`: cheaper than a look at each of many shelves."""
+    rows = await ask.db.read(
+        f"select rowid & {NUMBER} as number from comment_words where comment_words match ? limit ?",
+        ask.match, AT_FIRST + 1,
+    )  # fmt: skip
+    return [row["number"] for row in rows] if len(rows) <= AT_FIRST else None
+
+
+async def _shelves(ask: Ask) -> list[int]:
+    """Where comments stand that may be seen; a shelf may hold some that may not."""
+    places, args = ask.audience.places()
+    rows = await ask.db.read(
+        f"""select pl.id as shelf from place pl where {places}
+            union select s.shelf from shelf s join place pl on pl.id=s.place_id where {places}""",
+        *args, *args,
+    )  # fmt: skip
+    return [row["shelf"] for row in rows]
+
+
+async def _newest(ask: Ask, shelves: Sequence[int], deep: int) -> tuple[list[int], int]:
+    """(numbers, floor): of each shelf the `deep` newest comments that hold it; all that there are from `floor` up."""
+    rows = await ask.db.read(
+        f"""select (select json_group_array(number) from (
+                select w.rowid & {NUMBER} as number from comment_words w
+                where comment_words match ? and w.rowid between (shelf.value << {SHELF}) + ?
+                    and (shelf.value << {SHELF}) + ? order by w.rowid desc limit ?)) as numbers
+            from json_each(?) as shelf""",
+        ask.match, ask.first, ask.last, deep, json.dumps(shelves),
+    )  # fmt: skip
+    found = [json.loads(row["numbers"]) for row in rows]
+    floor = max((numbers[-1] for numbers in found if len(numbers) == deep), default=0)
+    return [number for numbers in found for number in numbers if number >= floor], floor
+
+
+async def _people(ask: Ask) -> list[int] | None:
+    """Whoever of those who commented is called so, in whole or in part; None where these are too many."""
+    found: set[int] = set()
+    for name in ask.query.by:
+        folded = fold(name)
+        rows = await ask.db.read(
+            """select id, name from person where name glob ?
+               and exists(select 1 from comment where person_id=person.id) limit ?""",
+            f"*{''.join(map(_any_width, folded))}*", PEOPLE + 1,
+        )  # fmt: skip
+        if len(rows) > PEOPLE:
+            return None
+        found |= {row["id"] for row in rows if folded in fold(row["name"])}
+    return sorted(found)
+
+
+def _any_width(char: str) -> str:
+    """A character in either case and width, as a set of GLOB."""
+    both = {char, char.upper()[:1]}
+    wide = {"\u3000" if one == " " else chr(ord(one) + 0xFEE0) for one in both if " " <= one <= "~"}
+    return "[" + "".join(sorted(both | wide, key=lambda one: (one != "]", one == "^", one))) + "]"

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import Refusal
-from core.faces import full_text
 from core.pieces import TextMode
 from core.times import micros, moment
 from storage.db import Db, Reader, Row, Tx, marks
+from storage.indexing import index_piece
 from storage.pieces import piece
 from storage.postings import subject_changed
-from storage.search import index_piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,18 +318,11 @@ async def change(db: Db, number: int, changes: dict[str, object], now: datetime)
 
     async def work(tx: Tx) -> None:
         rows = await tx.read("select id from piece where source_id=?", number) if "text_mode" in changes else []
-        for row in rows:  # the index holds what may be shown, and must be told what it forgets
-            await _index(tx, row["id"], keep=False)
         await tx.run(f"update source set {columns} where id=?", *changes.values(), number)
-        for row in rows:
-            await _index(tx, row["id"], keep=True)
+        for row in rows:  # the index holds what may be shown
+            found = await piece(tx, row["id"])
+            assert found is not None
+            await index_piece(tx, found)
             await subject_changed(tx, "piece", row["id"], now)
 
     await db.write(work)
-
-
-async def _index(tx: Tx, number: int, *, keep: bool) -> None:
-    found = await piece(tx, number)
-    assert found is not None
-    text = full_text(found)
-    await index_piece(tx, number, None if keep else text, text if keep else None)

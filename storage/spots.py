@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -61,34 +61,43 @@ async def anchors_at(db: Reader, spots: Iterable[Spot]) -> dict[Spot, Anchor]:
 
 
 async def people_ids(tx: Tx, people: Iterable[tuple[str, Person]]) -> dict[tuple[str, str], int]:
-    """Ids of people by (platform, account), made where new. Names follow what was told last."""
+    """Ids of people by (platform, account), made where new: as hashes, since nobody is shown who only reacts. The names
+    of those who are shown follow what was told last.
+    """
     named: dict[tuple[str, str], str] = {}
     for platform, person in people:
         named[platform, person.id] = person.name or named.get((platform, person.id), "")
-    renamed: dict[int, str] = {}
     found: dict[tuple[str, str], int] = {}
-    accounts = sorted({account for _, account in named})
+    renamed: list[tuple[str, int]] = []
 
-    async def look() -> None:
+    async def look(accounts: Sequence[tuple[str, str]]) -> None:
         for some in chunks(accounts):
-            sql = f"select id, platform, account, name from person where account in ({marks(len(some))})"
-            for row in await tx.read(sql, *some):
-                key = (row["platform"], row["account"])
-                if key in named:
-                    found[key] = row["id"]
-                    if named[key] and named[key] != row["name"]:
-                        renamed[row["id"]] = named[key]
+            values = ",".join(["(?,?)"] * len(some))
+            for row in await tx.read(
+                f"""select p.id, p.name, p.account is not null as shown, v.column1 as platform, v.column2 as account
+                    from (values {values}) v cross join person p on p.hash=whose(v.column1, v.column2)""",
+                *(part for pair in some for part in pair),
+            ):
+                found[row["platform"], row["account"]] = row["id"]
+                name = named[row["platform"], row["account"]]
+                if row["shown"] and name and name != row["name"]:
+                    renamed.append((name, row["id"]))
 
-    await look()
-    missing = [
-        (platform, account, named[platform, account]) for platform, account in named if (platform, account) not in found
-    ]
+    await look(sorted(named))
+    missing = [pair for pair in sorted(named) if pair not in found]
     if missing:
-        await tx.many("insert into person(platform, account, name) values(?,?,?) on conflict do nothing", missing)
-        await look()
-    if renamed:
-        await tx.many("update person set name=? where id=?", [(name, number) for number, name in renamed.items()])
+        await tx.many("insert into person(hash, platform) values(whose(?1, ?2), ?1) on conflict do nothing", missing)
+        await look(missing)
+    await tx.many("update person set name=? where id=?", renamed)
     return found
+
+
+async def name_people(tx: Tx, people: Mapping[int, Person]) -> None:
+    """These are shown from now on, with what they said: keep who they are."""
+    await tx.many(
+        "update person set account=?1, name=?2 where id=?3 and account is null",
+        [(person.id, person.name, number) for number, person in people.items()],
+    )
 
 
 async def emoji_ids(tx: Tx, names: Iterable[str]) -> dict[str, int]:

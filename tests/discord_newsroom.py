@@ -128,13 +128,13 @@ class DiscordRoom:
     # --- both sides ---
 
     async def database(self) -> tuple[set[Any], set[Any]]:
-        """What the rows say: (anchor, person, words) of comments, (anchor, person, emoji, kind) of reactions."""
+        """What the rows say: (anchor, person, words) of comments, (anchor, hash, emoji, kind) of reactions."""
         said = await self.db.read(
             """select a.anchor, p.account, c.text from comment c join anchor a on a.id=c.anchor_id
                join person p on p.id=c.person_id where c.state <> 'erased'"""
         )
         reacted = await self.db.read(
-            """select a.anchor, p.account, e.name, r.kind from reaction r join anchor a on a.id=r.anchor_id
+            """select a.anchor, p.hash, e.name, r.kind from reaction r join anchor a on a.id=r.anchor_id
                join person p on p.id=r.person_id join emoji e on e.id=r.emoji_id where r.present=1"""
         )
         there = {anchor for message, anchor in self._listened()}
@@ -151,7 +151,7 @@ class DiscordRoom:
                 for user in users:
                     if not self.far.users[user].bot:
                         kind = "burst" if burst else "normal"
-                        reacted.add((anchor, str(user), emoji.partition(":")[2] or emoji, kind))
+                        reacted.add((anchor, self.db.whose("discord", str(user)), emoji.partition(":")[2] or emoji, kind))
         return said, reacted
 
     def _listened(self) -> list[tuple[Message, str]]:

@@ -31,7 +31,7 @@ from core.chat import (
 from core.commands import CommandSpec
 from core.document import Paragraph, spans
 from core.errors import RondanError, Unknown
-from core.message import Form, Message, Reply, to_text
+from core.message import Form, Message, Reply, pictures_of, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Shown:
     id: str
     text: str
     under: str | None = None
+    pictures: tuple[tuple[bytes, str], ...] = ()  # PNG and alternative text
 
 
 class Harness(Protocol):
@@ -178,13 +179,16 @@ class WebHarness(InRoom):
         for one in listing["messages"]:
             thread = (await self._get(f"messages/{one['id']}/thread"))["messages"]
             for each in (one, *thread):
+                pictures: list[tuple[bytes, str]] = []
                 if each["deleted"]:
                     text = ""
                 elif "message" in each:
                     text = (await self._get(f"messages/{each['id']}/views"))["text"]
+                    drawn = [block for block in each["message"]["blocks"] if block["kind"] == "picture"]
+                    pictures = [(await self._bytes(block["src"]), block["alt"]) for block in drawn]
                 else:
                     text = each["text"]
-                out.append(Shown(each["id"], text, each["under"]))
+                out.append(Shown(each["id"], text, each["under"], tuple(pictures)))
         return [one for one in out if one.text]
 
     async def react(self, anchor: str, emoji: str, *, added: bool = True) -> None:
@@ -210,6 +214,11 @@ class WebHarness(InRoom):
             assert response.status == 200, await response.text()
             return await response.json()
 
+    async def _bytes(self, address: str) -> bytes:
+        async with self.session.get(address) as response:
+            assert (response.status, response.content_type) == (200, "image/png")
+            return await response.read()
+
     async def _post(self, path: str, **body: object) -> None:
         async with self.session.post(f"/api/{path}", json=body) as response:
             assert response.status == (503 if self.ears.deaf and path != "me" else 200), await response.text()
@@ -226,7 +235,8 @@ class ConsoleHarness(InRoom):
         for entry in room.entries(self.place.channel):
             for each in (entry, *room.entries(self.place.channel, entry.id)):
                 text = each.text or (to_text(each.message) if each.message else "")
-                out.append(Shown(each.id, text, each.under))
+                told = [(one.png, one.alt) for one in (pictures_of(each.message) if each.message else ())]
+                out.append(Shown(each.id, text, each.under, tuple(told)))
         return [one for one in out if one.text]
 
     async def react(self, anchor: str, emoji: str, *, added: bool = True) -> None:

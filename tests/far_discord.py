@@ -83,7 +83,7 @@ class DiscordHarness:
             root = message if message.type in (0, 19) else None
             if root is None:
                 continue
-            out.append(Shown(str(root.id), _text(root)))
+            out.append(Shown(str(root.id), _text(root), pictures=tuple(self.far.pictures(root))))
             if root.thread is not None:
                 inside = [one for one in self.far.messages(root.thread) if one.type in (0, 19) and one is not root]
                 out += [Shown(f"{root.thread.id}-{one.id}", _text(one), str(root.id)) for one in inside]

@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.platforms.slack import api, chat
+from bot.platforms.slack import api, sockets
 from bot.platforms.slack.chat import SlackChat
 from core.chat import Chat, Commented, Desk, Heard, Located, Person, Place, Read
 from tests.far import Harness, Hearing, Mute, Shown
 from tests.standins.slack import Channel, Message, Slack
 
 api.POST_EVERY = 0.0  # the pace of posting is a test of its own
-chat.LOOK_EVERY = 0.05
+sockets.LOOK_EVERY, sockets.APART = 0.05, 0.05
 
 
 def utc() -> datetime:
@@ -65,7 +65,7 @@ class SlackHarness:
         there = self.far.messages(self.channel)
         out: list[Shown] = []
         for root in (one for one in there if not one.thread or one.thread == one.ts):
-            out.append(Shown(root.ts, self._text(root)))
+            out.append(Shown(root.ts, self._text(root), pictures=tuple(self.far.pictures(root))))
             inside = [one for one in there if one.thread == root.ts and one is not root]
             out += [Shown(one.ts, self._text(one), root.ts) for one in inside]
         return out

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from bot import ingest
 from bot.collect import Collector
 from bot.ingest import Taken
 from bot.publish import Publisher
+from bot.queueing import Queue
+from bot.tickets import Tickets
 from commands.desk import Desk
-from commands.tools import Feeds, Tools
+from commands.tools import Drafts, Feeds, Think, Tools, Writer
 from core.chat import Caller, Commented, Person, Reacted
+from core.errors import ThinkError
 from core.message import Reply, to_text
 from core.pieces import Found, TextMode
 from core.stances import DEFAULT
-from storage import places, sources
+from storage import places, queueing, sources, tickets
 from storage.db import SqliteDb, Tx
 from tests.conftest import QuietRoom, SetClock
 
@@ -23,19 +26,40 @@ READER = Caller(platform="web", person=Person(id="r1", name="Ria"), channel="gen
 MODERATOR = replace(READER, person=Person(id="m1", name="Mo"), roles=frozenset({"reader", "moderator"}))
 
 
+async def thoughtless(job: str, data: Any) -> Any:
+    """A thinking process that never answers."""
+    raise ThinkError(f"no {job} here")
+
+
 class Newsroom:
     """A publication with its desk: one place, pieces that are posted, readers that answer."""
 
-    def __init__(self, db: SqliteDb, clock: SetClock, chat: QuietRoom, feeds: Feeds | None = None) -> None:
+    def __init__(
+        self,
+        db: SqliteDb,
+        clock: SetClock,
+        chat: QuietRoom,
+        feeds: Feeds | None = None,
+        *,
+        drafts: Drafts | None = None,
+        think: Think | None = None,
+        least: int = 1,
+        writer: Writer | None = None,
+    ) -> None:
+        """Without `think` nothing is thought, and what stands without it is shown."""
         self.db = db
         self.clock = clock
         self.chat = chat
         self.ears = Collector(db, DEFAULT, clock)
         self.publisher = Publisher(db, {"web": chat}, DEFAULT, clock)
+        self.publisher.shows[tickets.SUBJECT] = Tickets(db).show
+        self.publisher.shows[queueing.SUBJECT] = Queue(db, {"web": chat}, DEFAULT).show
         self.desk = Desk(
             Tools(
                 db=db,
                 ears=self.ears,
+                outside=self.ears.outside,
+                stance_of=self.ears.stance_of,
                 scale=DEFAULT,
                 zone="UTC",
                 clock=clock,
@@ -44,7 +68,11 @@ class Newsroom:
                 let_out=ingest.let_out,
                 furnish=self._furnish,
                 feeds=feeds or cast("Feeds", None),  # only tests of `/feed` have any
+                drafts=drafts or cast("Drafts", None),  # only tests of drafts and submissions
                 link=lambda platform, channel, anchor: f"http://chat/{channel}/{anchor}",
+                think=think or thoughtless,
+                least=least,
+                writer=writer,
             )
         )
 

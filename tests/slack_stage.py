@@ -41,14 +41,18 @@ class Stage:
         self.clock = MovedClock()
         self.chat = adapter(far, http=http)
         self.chat._clock = self.clock
-        self.ears = Collector(db, DEFAULT, self.clock)
+        self.ears = Collector(db, DEFAULT, self.clock, moved=self.furnish)
         self.publisher = Publisher(db, {"slack": self.chat}, DEFAULT, self.clock)
 
     async def place(self, channel: Channel, layout: str = "card") -> Place:
         values: dict[str, object] = {"id": 0, "platform": "slack", "channel": channel.id, "layout": layout}
         place = await places.add_place(self.db, Place(**values), "place", self.clock())  # type: ignore[arg-type]
-        await self.chat.furnish(await places.all_places(self.db))
+        await self.furnish()
         return place
+
+    async def furnish(self) -> None:
+        """Tell the adapter the places."""
+        await self.chat.furnish(await places.all_places(self.db))
 
     async def take(self, item: Found | None = None) -> int:
         async def work(tx: Tx) -> Taken:

@@ -28,6 +28,7 @@ from core.message import Action, Message, to_text
 from tests.far import HARNESSES, Harness, Shown, say
 from tests.far_discord import discord_card
 from tests.far_slack import slack_http, slack_socket
+from tests.pictured import pictured, png
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -227,3 +228,27 @@ async def test_9_what_can_not_be_read_concludes_nothing(far: Harness) -> None:
     nowhere = Known(channel=far.place.channel, ref=Ref(id="w999999"), since=LONG_AGO)
     news = [one async for one in far.chat.recall([nowhere])]
     assert [type(one) for one in news] == [Unreadable]
+
+
+async def test_10_a_picture_is_shown_with_its_words_and_edited(far: Harness) -> None:
+    before, after = png(10), png(200)
+    alt = "Picture: 読者41人 👍 *28* <b> @everyone"
+    ref = await far.chat.send(far.place, pictured(before, alt), key(1))
+    [one] = await far.shown()
+    assert one.pictures == ((before, alt),)
+    assert "Digest" in one.text
+    assert "Below." in one.text
+    assert await far.chat.find(far.place, key(1), since=LONG_AGO) == Present(ref)
+    await far.chat.edit(far.place, ref, pictured(after, "Another.", "b"), key(1))
+    assert [one.pictures for one in await far.shown()] == [((after, "Another."),)]
+    await far.chat.edit(far.place, ref, say("Nothing to see."), key(1))
+    assert await far.shown() == [Shown(ref.id, "Nothing to see.")]
+    await far.chat.edit(far.place, ref, pictured(before, alt), key(1))
+    assert [one.pictures for one in await far.shown()] == [((before, alt),)]
+
+
+async def test_10_a_picture_that_was_not_drawn_is_not_shown(far: Harness) -> None:
+    await far.chat.send(far.place, pictured(b"", "Not there."), key(1))
+    [one] = await far.shown()
+    assert one.pictures == ()
+    assert "Not there." not in one.text

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from digest import fonts
 from tests.standins.feeds import FeedServer
 
 ESSAY = """\
@@ -264,7 +265,7 @@ def test_asking(shell: Shell, tmp_path: Path) -> None:
     refusal = shell.json("ask", f"/mod retract {one['piece']}", code=2)
     assert (refusal["ok"], refusal["error"]) == (False, refusal["text"])
     assert re.search("[ぁ-ん]", shell.json("ask", "/help", "--lang", "ja")["text"])
-    assert shell.json("ask", f"/mod retract {one['piece']} reason:wrong", "--as", "moderator")["ok"]
+    assert shell.json("ask", f"/mod retract {one['piece']} sure:yes reason:wrong", "--as", "moderator")["ok"]
     assert shell.json("ask", "/nonsense", code=2)["ok"] is False
     assert "choose reader, author, moderator or admin" in shell.refused("ask", "/help", "--as", "king")
     assert "choose one of" in shell.refused("ask", "/help", "--lang", "fr")
@@ -345,9 +346,19 @@ def test_export_and_status(shell: Shell, tmp_path: Path) -> None:
     status = shell.json("status")
     assert status["counts"]["pieces"] >= 1
     assert {"version", "database", "places", "feeds", "lanes", "errors"} < set(status)
+    lacking = fonts.missing()
+    assert status["pictures"] == {"on": True, "missing": lacking}
+    assert all(f"pictures: none is drawn, {one}" in shell("status") for one in lacking)
 
 
 # --- a running bot ---
+
+
+def test_what_is_kept_of_people(shell: Shell) -> None:
+    assert shell.json("retention", "--plan") == {
+        "comments": 0, "reactions": 0, "places": 0, "days": {"comments": 365, "reactions": 90, "places": 14},
+    }  # fmt: skip
+    assert shell("privacy", "--lang", "ja").startswith("# プライバシー\n")
 
 
 def test_a_running_bot_posts_what_the_shell_brings_and_what_a_folder_gets(running: Shell, watched: Path) -> None:

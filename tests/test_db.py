@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,55 @@ async def test_a_row_that_breaks_a_rule_is_told_to_everyone_of_its_group_and_not
     await db.add(INSERT, ("later", "v"))  # the writer goes on
 
 
+async def test_a_unit_goes_on_while_the_loop_is_busy(db: SqliteDb) -> None:
+    async def work(tx: Tx) -> None:
+        for number in range(50):
+            await tx.run(INSERT, f"k{number}", "v")
+
+    writing = asyncio.create_task(db.write(work))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    time.sleep(0.5)  # noqa: ASYNC251 - nobody else has a turn
+    connection = sqlite3.connect(db.path)
+    assert connection.execute("select count(*) from memo").fetchone() == (50,)
+    connection.close()
+    await writing
+
+
+async def test_a_row_does_not_wait_for_all_units(db: SqliteDb) -> None:
+    done: list[str] = []
+
+    async def slow(tx: Tx) -> None:
+        time.sleep(0.05)  # noqa: ASYNC251 - in the writer's thread
+        await tx.run(INSERT, f"unit {len(done)} {time.monotonic()}", "v")
+
+    async def unit() -> None:
+        await db.write(slow)
+        done.append("unit")
+
+    async def row() -> None:
+        await asyncio.sleep(0.02)
+        await db.add(INSERT, ("row", "v"))
+        done.append("row")
+
+    await asyncio.gather(*(unit() for _ in range(6)), row())
+    assert done.index("row") <= 2
+    assert len(done) == 7
+
+
+async def test_a_unit_that_waits_for_something_else_is_refused_and_undone(db: SqliteDb) -> None:
+    elsewhere: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def work(tx: Tx) -> None:
+        await tx.run(INSERT, "k", "v")
+        await elsewhere
+
+    with pytest.raises(RuntimeError, match="nothing but its transaction"):
+        await db.write(work)
+    assert await db.read("select key from memo") == []
+    await db.write(good_named("later"))
+
+
 async def test_reading_sees_the_last_commit_only(db: SqliteDb) -> None:
     seen: list[int] = []
 
@@ -91,7 +141,7 @@ async def test_closing_writes_what_is_queued(tmp_path: Path, clock: SetClock) ->
 async def test_only_its_owner_may_read_the_database(db: SqliteDb) -> None:
     await db.add(INSERT, ("k", "v"))
     modes = {path.name: path.stat().st_mode & 0o777 for path in db.path.parent.glob("rondan.db*")}
-    assert len(modes) == 3  # with -wal and -shm
+    assert len(modes) == 4  # with -wal, -shm and the key
     assert set(modes.values()) == {0o600}
 
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from core.times import micros
-from digest.compose import outstanding
+from digest.standing import outstanding
 from storage import digests, schema
 from storage.audience import Audience
 from storage.db import SqliteDb, Tx
@@ -60,7 +60,7 @@ class Publication:
     """Random pieces, stances and comments, the same for the same seed."""
 
     pieces: int
-    stances: dict[tuple[int, int], tuple[str, datetime]] = field(default_factory=dict)
+    stances_of: dict[tuple[int, int], tuple[str, datetime]] = field(default_factory=dict)
     comments: list[Said] = field(default_factory=list)
 
     @classmethod
@@ -72,7 +72,7 @@ class Publication:
             return START + timedelta(hours=dice.randrange(240), microseconds=dice.choice((0, dice.randrange(10**9))))
 
         for _ in range(200):
-            self.stances[dice.randint(1, pieces), dice.randint(1, 40)] = (dice.choice(STANCES), moment())
+            self.stances_of[dice.randint(1, pieces), dice.randint(1, 40)] = (dice.choice(STANCES), moment())
         for number in range(1, comments + 1):
             scored = dice.random() < 0.4  # of these some were taken back since: nothing is left
             agree, disagree, other = (dice.choice((0, 0, 1, 2, 9)) if scored else 0 for _ in range(3))
@@ -88,7 +88,7 @@ class Publication:
 
     async def write(self, tx: Tx) -> None:
         await tx.run("insert into source(id, kind, address, created_at) values(1, 'file', 'x', 0)")
-        await tx.many("insert into person(id, platform, account) values(?, 'web', ?)", [(n, n) for n in range(1, 60)])
+        await tx.many("insert into person(id, hash, platform) values(?, ?, 'web')", [(n, n) for n in range(1, 60)])
         await tx.many(
             "insert into place(id, platform, channel, community, audience, created_at) values(?,?,?,?,?,0)",
             [(number, platform, number, community, shared) for number, (platform, community, shared) in PLACES.items()],
@@ -100,9 +100,9 @@ class Publication:
         )
         await tx.many(
             "insert into stance(piece_id, person_id, stance, at) values(?,?,?,?)",
-            [(*key, stance, micros(at)) for key, (stance, at) in self.stances.items()],
+            [(*key, stance, micros(at)) for key, (stance, at) in self.stances_of.items()],
         )
-        hours = Counter((key[0], micros(at) // 3_600_000_000, stance) for key, (stance, at) in self.stances.items())
+        hours = Counter((key[0], micros(at) // 3_600_000_000, stance) for key, (stance, at) in self.stances_of.items())
         await tx.many("insert into stance_hour values(?,?,?,?)", [(*key, n) for key, n in hours.items()])
         await tx.many(
             """insert into anchor(id, platform, channel, anchor, place_id, piece_id, comment_id)
@@ -122,14 +122,24 @@ class Publication:
         return [one for one in self.comments if one.piece in pieces and start <= one.at < end and one.shown_to(who)]
 
     def people(self, pieces: list[int], start: datetime, end: datetime, who: Audience) -> int:
-        reacted = {person for (piece, person), (_, at) in self.stances.items() if piece in pieces and start <= at < end}
+        reacted = {person for (piece, person), (_, at) in self.stances_of.items() if piece in pieces and start <= at < end}
         return len(reacted | {one.person for one in self.shown(pieces, start, end, who) if one.person is not None})
 
-    def voices(self, pieces: list[int], start: datetime, end: datetime, who: Audience, limit: int) -> list[int]:
-        """Featured or answered at all, best first: no other can stand in a digest."""
-        some = [one for one in self.shown(pieces, start, end, who) if one.n or one.state == "featured"]
+    def spoken(self, pieces: list[int], start: datetime, end: datetime, who: Audience, limit: int) -> list[int]:
+        """Featured, most answered, newest; all of what is featured or answered, and the newest of the others."""
+        some = self.shown(pieces, start, end, who)
+        newest = {one.id for one in sorted(some, key=lambda one: (one.at, one.id), reverse=True)[:limit]}
+        some = [one for one in some if one.n or one.state == "featured" or one.id in newest]
         some.sort(key=lambda one: (one.state == "featured", one.n, one.at, one.id), reverse=True)
         return [one.id for one in some[:limit]]
+
+    def stances(self, pieces: list[int], start: datetime, end: datetime) -> Counter[str]:
+        people = {
+            (person, stance)
+            for (piece, person), (stance, at) in self.stances_of.items()
+            if piece in pieces and start <= at < end
+        }
+        return Counter(stance for _, stance in people)
 
 
 @asynccontextmanager
@@ -162,13 +172,21 @@ async def test_people_comments_and_voices_are_those_of_a_plain_count(seed: int) 
                     assert found.commenters == len({one.person for one in said if one.person is not None})
                     stances = Counter(
                         stance
-                        for (of, _), (stance, at) in publication.stances.items()
+                        for (of, _), (stance, at) in publication.stances_of.items()
                         if of == piece and asked[1] <= at < asked[2]
                     )
                     assert found.stances == stances
+                assert await digests.stances(db, *asked[:3]) == publication.stances(*asked[:3])
+                shown = publication.shown(*asked)
+                assert await digests.comments(db, *asked) == len(shown)
+                hours = Counter(one.at.replace(minute=0, second=0, microsecond=0) for one in shown)
+                assert await digests.comments_by_hour(db, *asked) == hours
                 for limit in (3, 40, 400):
-                    voices = await digests.voices(db, *asked, limit)
-                    assert [one.comment for one in voices] == publication.voices(*asked, limit)
+                    spoken = await digests.spoken(db, *asked, limit)
+                    assert [one.comment for one in spoken] == publication.spoken(*asked, limit)
+                numbers_of = {one.id for one in publication.comments}
+                voices = await digests.voices(db, numbers_of, who)
+                assert set(voices) == {one.id for one in publication.comments if one.shown_to(who)}
 
 
 async def test_many_pieces_are_asked_in_parts_and_still_each_person_is_counted_once() -> None:
@@ -176,10 +194,10 @@ async def test_many_pieces_are_asked_in_parts_and_still_each_person_is_counted_o
     async with kept(publication) as db:
         asked: Asked = (list(range(1, 901)), START, START + timedelta(hours=200), AUDIENCES[1])
         assert await digests.people(db, *asked) == publication.people(*asked)
-        voices = await digests.voices(db, *asked)
-        everyone = await digests.voices(db, *asked, 2000)
-        assert outstanding(voices) == outstanding(everyone)
-        assert sorted(one.comment for one in everyone) == sorted(publication.voices(*asked, 2000))
+        spoken = await digests.spoken(db, *asked)
+        everyone = await digests.spoken(db, *asked, 2000)
+        assert outstanding(spoken) == outstanding(everyone)
+        assert sorted(one.comment for one in everyone) == sorted(publication.spoken(*asked, 2000))
 
 
 async def test_people_are_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

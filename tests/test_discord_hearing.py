@@ -19,7 +19,7 @@ from tests.far_discord import utc
 from tests.standins.discord import Channel, Discord, Message, User
 
 EMOJI = """select e.name, r.kind, r.present from reaction r join emoji e on e.id=r.emoji_id join person p on
-    p.id=r.person_id order by e.name, r.kind, p.account"""
+    p.id=r.person_id order by e.name, r.kind, r.present"""
 SAID = "select text, state from comment order by id"
 
 

@@ -270,7 +270,7 @@ async def many(room: DiscordRoom, far: Discord, count: int, age: timedelta) -> l
             "insert into watermark(platform, spot, newest) values('discord',?,?)",
             [(str(one.channel.id), str(one.id)) for one in posts],
         )
-        await tx.run("insert into person(id, platform, account) values(1,'discord',?)", str(people.id))
+        await tx.run("insert into person(id, hash, platform) values(1, whose('discord', ?), 'discord')", str(people.id))
         await tx.run("insert into emoji(id, name) values(1,'👍')")
         await tx.run(
             """insert into reaction(piece_id, person_id, anchor_id, emoji_id, kind, source, present, at)

@@ -256,11 +256,11 @@ async def test_the_invitation_asks_for_what_is_needed_and_no_more(far: Discord) 
     bits = int(given.split("permissions=")[1].split("&")[0])
     wanted = (
         P.VIEW_CHANNEL | P.SEND_MESSAGES | P.EMBED_LINKS | P.READ_MESSAGE_HISTORY | P.CREATE_PUBLIC_THREADS
-        | P.SEND_MESSAGES_IN_THREADS
+        | P.SEND_MESSAGES_IN_THREADS | P.ATTACH_FILES
     )  # fmt: skip
     assert bits == int(wanted)
     assert "scope=bot+applications.commands" in given
-    assert len(NEEDED) == 6
+    assert len(NEEDED) == 7
     with pytest.raises(ConfigError, match="copy the token again"):
         await invite("bad", far.api)
     with pytest.raises(RondanError, match="can't ask http://127"):

@@ -240,6 +240,14 @@ async def test_roles_are_those_of_the_home_server(w: World, where: str, permissi
     assert w.desk.callers[-1].roles == {"reader"}
 
 
+async def test_authors_are_people_and_roles_of_the_home_server(w: World) -> None:
+    abroad = w.far.guild("Elsewhere").text("general")
+    w.chat._talk._authors = frozenset({str(w.ria.id)})
+    for channel, roles in ((w.channel, {"reader", "author"}), (abroad, {"reader"})):
+        await (await w.far.command(w.ria, channel, "topics")).settled()
+        assert w.desk.callers[-1].roles == roles
+
+
 @pytest.mark.parametrize(
     ("setting", "places", "servers", "home"),
     [
@@ -343,7 +351,7 @@ async def test_a_promise_that_was_taken_back_is_not_answered_twice(quick: None, 
             assert all(one.flags & 64 for one in answer.followups)
             assert answer.message is None
         assert list(w.channel) == []
-    assert events(logged) == ["discord.answer-refused", *["discord.not-answered"] * 3]
+    assert events(logged) == ["discord.form-refused", *["discord.not-answered"] * 3]
 
 
 async def test_an_answer_that_takes_longer_than_discord_waits_is_delivered(w: World, quick: None) -> None:
@@ -405,11 +413,11 @@ async def test_what_discord_refuses_is_tried_as_an_embed_and_else_a_fault_of_our
     answer = await w.ask()
     assert answer.message is not None
     assert answer.message.embeds[0]["description"] == "Here."
-    assert events(logged) == ["discord.answer-refused"]
+    assert events(logged) == ["discord.form-refused"]
     w.far.fail(CALLBACK, times=2, how=(400, 50035))
     answer = await w.ask()
     assert re.search("logged as [0-9a-f]{8}", answer.text)
-    assert events(logged)[1:] == ["discord.answer-refused", "discord.failed"]
+    assert events(logged)[1:] == ["discord.form-refused", "discord.failed"]
     form = Form(id="v1:c:a", title="t", submit="s", fields=())
     w.desk.answers["topics"] = showing("v1:c:a", "C")
     w.desk.answers["v1:c:a"] = lambda: form

@@ -17,6 +17,7 @@ from bot import ingest
 from bot.collect import Collector
 from core.chat import Cleared, Commented, Heard, Person, Place, Reacted, Ref, Removed
 from core.folding import ReactionState, fold_comment, fold_reaction
+from core.identity import whose
 from core.stances import DEFAULT
 from storage import digests, hearing, journal, places, postings, schema, sources
 from storage.db import SqliteDb, Tx
@@ -84,6 +85,7 @@ async def rows_after(batches: list[list[Heard]]) -> dict[str, list[tuple[Any, ..
     """Every table that events make, after folding batches one after the other; ids replaced by names."""
     clock = SetClock()
     with TemporaryDirectory() as folder:
+        (Path(folder) / "x.db.key").write_text("00" * 32)  # the same hashes every time
         db = await SqliteDb.open(Path(folder) / "x.db")
         try:
             await schema.migrate(db, clock())
@@ -101,9 +103,9 @@ async def rows_after(batches: list[list[Heard]]) -> dict[str, list[tuple[Any, ..
 
 
 QUERIES = {
-    "reaction": """select p.account, a.anchor, e.name, r.present, r.at from reaction r join person p on p.id=r.person_id
+    "reaction": """select p.hash, a.anchor, e.name, r.present, r.at from reaction r join person p on p.id=r.person_id
         join anchor a on a.id=r.anchor_id join emoji e on e.id=r.emoji_id order by 1, 2, 3""",
-    "stance": "select p.account, s.stance, s.at from stance s join person p on p.id=s.person_id order by 1",
+    "stance": "select p.hash, s.stance, s.at from stance s join person p on p.id=s.person_id order by 1",
     "emoji_hour": """select h.hour, e.name, h.n from emoji_hour h join emoji e on e.id=h.emoji_id
         where n<>0 order by 1, 2""",
     "stance_hour": "select hour, stance, n from stance_hour where n<>0 order by 1, 2",
@@ -173,7 +175,7 @@ def test_people_are_counted_once_whatever_they_press() -> None:
         reacted(2, "🎉", True, 6),
     ]
     rows = asyncio.run(rows_after([events]))
-    assert [(who, stance) for who, stance, _ in rows["stance"]] == [("p1", "agree")]
+    assert [(who, stance) for who, stance, _ in rows["stance"]] == [(whose(bytes(32))("web", "p1"), "agree")]
     assert [(name, n) for _, name, n in rows["emoji_hour"]] == [("🎉", 1), ("👍", 2), ("👎", 1)]
 
 
@@ -209,7 +211,7 @@ async def test_an_event_before_its_message_is_known_waits_for_it(db: SqliteDb, c
 
 async def test_who_opted_out_leaves_no_trace(db: SqliteDb, clock: SetClock) -> None:
     await _publication(db, clock)
-    await db.add("insert into person(platform, account, opted_out) values(?,?,?)", ("web", "p1", 1))
+    await db.add("insert into person(hash, platform, opted_out) values(whose('web', ?), 'web', 1)", ("p1",))
     collector = Collector(db, DEFAULT, clock)
     await collector.keep(reacted(1, "👍", True, 1))
     await collector.keep(commented("w9", "words", 1))

@@ -56,14 +56,17 @@ async def rows(db: Db) -> dict[str, list[tuple[object, ...]]]:
         "anchor": "select channel, anchor from anchor order by anchor, channel",
         "comment": """select a.channel, a.anchor, c.text, c.state from comment c join anchor a on a.id=c.anchor_id
                       order by a.anchor""",
-        "reaction": """select a.anchor, p.account, r.present from reaction r join anchor a on a.id=r.anchor_id
+        "reaction": """select a.anchor, p.hash, r.present from reaction r join anchor a on a.id=r.anchor_id
                        join person p on p.id=r.person_id where r.present=1 order by 1, 2""",
         "tombstone": "select channel, anchor from tombstone order by 2",
         "parked": "select channel, anchor from parked",
         "heard": "select body from heard",
         "moved": "select former, channel from moved order by 1",
     }
-    return {name: await told(db, sql) for name, sql in questions.items()}
+    found = {name: await told(db, sql) for name, sql in questions.items()}
+    names = {db.whose("web", name): name for name in ("ria", "sam", "mo")}
+    found["reaction"] = sorted((anchor, names[str(who)], stands) for anchor, who, stands in found["reaction"])
+    return found
 
 
 async def fold(room: Newsroom, *events: Heard) -> None:

@@ -216,7 +216,7 @@ async def test_one_who_cannot_decide_ends_where_the_row_is(db: SqliteDb) -> None
     outside = Outside(db)
     steps = [outside.opt_out("web", "ria") if number % 2 else outside.opt_in("web", "ria") for number in range(50)]
     await asyncio.gather(*steps)
-    row = (await db.read("select opted_out from person where account='ria'"))[0]
+    row = (await db.read("select opted_out from person where hash=whose('web', 'ria')"))[0]
     assert bool(row["opted_out"]) == outside.holds("web", "ria")
 
 

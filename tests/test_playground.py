@@ -80,9 +80,9 @@ async def test_a_reader_and_a_moderator_go_the_whole_way(address: str) -> None:
         await expect(reader.locator(".note").last).to_contain_text("Open it on Saturdays <b>too</b>.")
 
         await ask(reader, "/mod retract 4")
-        await expect(reader.locator(".note").last).to_contain_text("is for admins, moderators")
+        await expect(reader.locator(".note").last).to_contain_text("Only admins and moderators can use")
         await reader.get_by_role("radio", name="Moderator").check()
-        await ask(reader, '/mod retract 4 reason:"The timetable was wrong"')
+        await ask(reader, '/mod retract 4 sure:yes reason:"The timetable was wrong"')
         await expect(reader.locator(".note").last).to_contain_text("is being withdrawn")
         withdrawn = reader.get_by_role("heading", name=f"Withdrawn: {PIECE}")
         await expect(withdrawn).to_be_visible()

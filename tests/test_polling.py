@@ -17,8 +17,8 @@ from bot.sources.fetch import Fetcher
 from bot.sources.parser_pool import ParserPool
 from core.faces import full_text
 from core.message import to_text
+from core.query import parse_query
 from core.stances import DEFAULT
-from core.text import search_terms
 from storage import pieces, places, postings, sources
 from storage.audience import Audience
 from storage.db import SqliteDb, Tx
@@ -621,7 +621,7 @@ async def test_how_much_of_a_text_is_shown_searched_and_found_again(news: Newsro
     await news.poll(feed)
 
     async def hits(word: str) -> int:
-        return len(await search(news.db, search_terms(word), Audience(everything=True)))
+        return len((await search(news.db, parse_query(word), Audience(everything=True), news.clock())).hits)
 
     async def text() -> str:
         piece = await pieces.piece(news.db, 1)
@@ -634,7 +634,7 @@ async def test_how_much_of_a_text_is_shown_searched_and_found_again(news: Newsro
     assert ("zeugma" in await text(), await hits("zeugma")) == (True, 1)
     await sources.change(news.db, feed.id, {"text_mode": "link"}, news.clock())
     assert ("begins" in await text(), await hits("begins"), await hits("zeugma")) == (False, 0, 0)
-    await news.db.write(lambda tx: tx.run("insert into piece_words(piece_words) values('integrity-check')"))
+    await news.db.write(lambda tx: tx.run("insert into passage_words(passage_words) values('integrity-check')"))
 
 
 async def test_an_embargo_holds_a_piece_back_at_every_place(news: Newsroom) -> None:

@@ -49,14 +49,14 @@ class Shared:
             "select p.account from comment c join person p on p.id=c.person_id where c.state <> 'erased' order by c.at"
         )
         reacted = await self.here.rows(
-            """select p.account from reaction r join person p on p.id=r.person_id where r.present=1
-               order by p.account"""
+            "select p.hash from reaction r join person p on p.id=r.person_id where r.present=1"
         )
-        return [str(row[0]) for row in said], [str(row[0]) for row in reacted]
+        names = {self.here.db.whose("slack", one): one for one in self.far.people}
+        return [str(row[0]) for row in said], sorted(names[str(row[0])] for row in reacted)
 
     async def nothing_of_theirs(self) -> None:
-        accounts = [row[0] for row in await self.here.rows("select account from person")]
-        assert self.stranger.id not in accounts
+        hashes = [row[0] for row in await self.here.rows("select hash from person")]
+        assert self.here.db.whose("slack", self.stranger.id) not in hashes
         on_disk = b"".join(path.read_bytes() for path in self.here.db.path.parent.glob("rondan.db*"))
         assert SECRET.encode() not in on_disk
         assert self.stranger.id.encode() not in on_disk

@@ -22,10 +22,10 @@ CHILD = """
 import sys
 from datetime import timedelta
 import core.settle
-from bot.platforms.slack import api, chat
+from bot.platforms.slack import api, sockets
 core.settle.LOOK_AFTER = timedelta(seconds=0.3)  # the pauses of the real program, shorter
 api.POST_EVERY = 0.02
-chat.STALE = 1.0
+sockets.STALE = 1.0
 sys.argv = ["rondan", "run"]
 from bot.cli import main
 main()

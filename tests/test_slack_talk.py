@@ -16,7 +16,7 @@ from structlog.testing import LogCapture
 from typing_extensions import override
 
 import commands.desk  # noqa: F401 - its imports register every command
-from bot.platforms.slack import people, slash, talk
+from bot.platforms.slack import callers, people, slash, talk
 from bot.platforms.slack.chat import SlackChat
 from commands.registry import COMMANDS, POINTED
 from core.chat import Caller, Choice, Place
@@ -550,24 +550,6 @@ async def test_guests_and_bots_read_only_whatever_the_list_says(w: World, how: d
     assert await roles(w, person) == {"reader"}
 
 
-@pytest.mark.parametrize("met", [True, False])
-async def test_people_of_other_organisations_read_only_and_are_not_named(w: World, met: bool) -> None:
-    person = w.far.stranger("far", admin=True)
-    if met:
-        w.channel.members[person.id] = person
-    w.chat._people._moderators = (person.id,)
-    assert await roles(w, person) == {"reader"}
-    assert w.desk.callers[-1].person.name == ""
-
-
-def test_an_admin_of_another_workspace_is_none_of_ours() -> None:
-    """Slack says `is_stranger` only of people with whom no channel is shared."""
-    theirs = {"team_id": "T2", "is_admin": True, "profile": {"display_name": "far"}, "locale": "ja-JP"}
-    assert people._profile(theirs, "T1") == people.Profile(language="ja")
-    on_grid = {**theirs, "enterprise_user": {"teams": ["T1", "T2"]}}
-    assert people._profile(on_grid, "T1").admin
-
-
 async def test_who_may_do_more_is_asked_about_again_and_nobody_may_when_slack_is_silent(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -597,7 +579,7 @@ async def test_a_change_of_the_group_counts_at_once(w: World) -> None:
 async def test_a_slack_that_takes_long_delays_nobody_and_makes_nobody_moderator(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(talk, "ASKS", 0.05)
+    monkeypatch.setattr(callers, "ASKS", 0.05)
     w.far.fail("users.info", how="slow", delay=1)
     assert await roles(w, w.ada) == {"reader"}
 

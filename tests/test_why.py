@@ -102,7 +102,7 @@ async def test_held_retracted_paused_and_off(house: House, clock: SetClock) -> N
     assert (await said(house, "1"))[1].endswith("; the place is paused: renovation")
     await verb(house, "place set", address="web:general", paused="")
     await house.publisher.settle_all()
-    assert (await verb(house, "ask", line="/mod retract 1", role="moderator", lang="en"))["ok"]
+    assert (await verb(house, "ask", line="/mod retract 1 sure:yes", role="moderator", lang="en"))["ok"]
     await house.publisher.settle_all()
     assert (await why(house, "1")).what == "#1 “A held piece”: retracted, revision 3"
     await places.add_place(house.db, Place(id=0, platform="fax", channel="office"), "place", clock())

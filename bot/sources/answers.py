@@ -31,7 +31,7 @@ def feed_to_json(feed: Feed) -> dict[str, Any]:
     """JSON-ready; documents in their stored form."""
     return {
         "head": [feed.title, feed.language, feed.ttl_minutes, feed.link],
-        "entries": [_found_to_json(one) for one in feed.entries],
+        "entries": [found_to_json(one) for one in feed.entries],
         "unchanged": feed.unchanged,
         "problems": list(feed.problems),
     }
@@ -45,19 +45,21 @@ def feed_from_json(data: dict[str, Any]) -> Feed:
         language=language,
         ttl_minutes=ttl,
         link=link,
-        entries=tuple(_found_from_json(one) for one in data["entries"]),
+        entries=tuple(found_from_json(one) for one in data["entries"]),
         unchanged=tuple(map(tuple, data["unchanged"])),
         problems=tuple(data["problems"]),
     )
 
 
-def _found_to_json(one: Found) -> list[Any]:
+def found_to_json(one: Found) -> list[Any]:
+    """One item; its document in the stored form."""
     when = one.published.timestamp() if one.published else None
     blocks = blocks_to_json(one.document.blocks)
     return [one.identities, one.title, one.url, one.author, when, one.language, one.tags, one.fingerprint, blocks]
 
 
-def _found_from_json(row: list[Any]) -> Found:
+def found_from_json(row: list[Any]) -> Found:
+    """The reverse of `found_to_json`."""
     identities, title, url, author, when, language, tags, mark, blocks = row
     return Found(
         identities=tuple(identities),

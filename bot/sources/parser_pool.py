@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
-import os
-import socket
-import sys
 from collections import deque
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
-from bot.sources.answers import Feed, feed_from_json
+from bot.apart import Process
+from bot.sources.answers import Feed, feed_from_json, found_from_json
 from core.errors import SourceError
+from core.pieces import Found
 
 _STOPPED = ("parse-stopped", "Rondan is stopping; the feed is read at the next start.")
 _BIG = 256_000  # bytes of an answer that is read in a thread, not to hold up the loop
-_ROOT = str(Path(__file__).parents[2])
-
 
 _HOMES = 2  # processes while nothing hangs; more would only share the memory of what was read before
 
@@ -98,6 +93,11 @@ class ParserPool:
         answer = await self._ask({"do": "links", "type": content_type, "url": url}, body, url)
         return [(link, title) for link, title in _opened(answer)["links"]]
 
+    async def article(self, body: bytes, content_type: str, url: str) -> Found:
+        """`article.parse_article` elsewhere: the article on a page."""
+        answer = await self._ask({"do": "article", "type": content_type, "url": url}, body, url)
+        return found_from_json(_opened(answer)["article"])
+
     @property
     def processes(self) -> int:
         """How many there are now."""
@@ -162,7 +162,7 @@ class ParserPool:
 
     async def _work(self, number: int) -> None:
         """Take jobs one after another; one process serves until it has to be killed."""
-        process: _Process | None = None
+        process: Process | None = None
         try:
             while (job := await self._next(number)) is not None:
                 try:
@@ -170,7 +170,7 @@ class ParserPool:
                         await self._end(process)
                         process = None
                     if process is None:
-                        process = await _Process.start()
+                        process = await Process.start("bot.sources.parser_process")
                         self._pids.add(process.pid)
                     if not await self._serve(number, process, job):
                         await self._end(process)
@@ -184,16 +184,16 @@ class ParserPool:
             if process is not None:
                 await self._end(process)
 
-    async def _end(self, process: _Process) -> None:
+    async def _end(self, process: Process) -> None:
         self._pids.discard(process.pid)
         await process.kill()
 
-    async def _serve(self, number: int, process: _Process, job: _Job) -> bool:
+    async def _serve(self, number: int, process: Process, job: _Job) -> bool:
         """One parse. False when the process can't be used again."""
         self._since[number] = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._limit):
-                answer = await process.ask(job)
+                answer = await process.ask(job.head, job.body)
         except TimeoutError:
             _fail(
                 job, "parse-timeout", f"Parsing took over {self._limit:g} seconds and was stopped. Tell the publisher."
@@ -236,63 +236,6 @@ class ParserPool:
         self._jobs[job.home].popleft()
         job.taken = True
         return job
-
-
-class _Process:
-    """A running `parser_process` and the socket to it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, line: socket.socket) -> None:
-        self._process = process
-        self._line = line
-        self.pid = process.pid
-
-    @classmethod
-    async def start(cls) -> Self:
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        # Only what Python needs: the settings hold tokens, which are no business of what parses strangers' text.
-        environment = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ}
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(ours)
-            with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-P", "-m", "bot.sources.parser_process", str(theirs.fileno())),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    env={**environment, "PYTHONPATH": _ROOT, "PYTHONUTF8": "1"},
-                )
-            stack.pop_all()  # from here on it is closed with the process
-        return cls(process, ours)
-
-    @property
-    def ended(self) -> bool:
-        return self._process.returncode is not None
-
-    async def ask(self, job: _Job) -> bytes:
-        """Send a job and wait for the bytes of its answer. ConnectionError if the process ends meanwhile."""
-        loop = asyncio.get_running_loop()
-        sizes = b"".join(len(part).to_bytes(4, "big") for part in (job.head, job.body))
-        await loop.sock_sendall(self._line, b"".join((sizes, job.head, job.body)))
-        size = int.from_bytes(await self._receive(4), "big")
-        return bytes(await self._receive(size))
-
-    async def _receive(self, size: int) -> bytearray:
-        loop = asyncio.get_running_loop()
-        data = bytearray(size)
-        view, got = memoryview(data), 0
-        while got < size:
-            count = await loop.sock_recv_into(self._line, view[got:])
-            if not count:
-                raise ConnectionResetError("the parser process ended")
-            got += count
-        return data
-
-    async def kill(self) -> None:
-        self._line.close()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
 
 
 def _fail(job: _Job, code: str, sentence: str) -> None:

@@ -10,7 +10,7 @@ from bot.verbs.registry import Args, verb
 from core.chat import Place
 from core.errors import Refusal
 from core.placing import REMOVED, WITH_COMMUNITIES, check_place, quiet_hours, split_place, topics_filter
-from storage import places, postings
+from storage import places, postings, queueing
 
 if TYPE_CHECKING:
     from bot.house import House
@@ -36,12 +36,21 @@ async def place_add(house: House, args: Args, progress: owner.Progress) -> dict[
         quiet=quiet_hours(args.get("quiet") or ""),
         cap=args.get("cap"),
         mention=args.get("mention") or "",
+        review=bool(args.get("review")),
     )
     check_place(place)
     check_audience(args.get("audience"))
     added = await places.add_place(house.db, place, args.get("audience") or "place", house.clock())
+    await _fill(house, added)
     await house.furnish()
     return place_json(added)
+
+
+async def _fill(house: House, place: Place) -> None:
+    """What waits for moderators comes to a place that is theirs; again is no harm."""
+    if place.layout == "queue":
+        await house.db.write(lambda tx: queueing.fill(tx, place.id, house.clock()))
+        house.publisher.wake()
 
 
 def _filter(args: Args) -> str:
@@ -71,6 +80,8 @@ async def place_set(house: House, args: Args, progress: owner.Progress) -> dict[
         changes["filter"] = _filter(args)
     if args.get("quiet") is not None:
         changes["quiet_from"], changes["quiet_to"] = quiet_hours(args["quiet"]) or (None, None)
+    if args.get("review") is not None:
+        changes["review"] = int(args["review"])
     if args.get("paused") is not None:
         changes["paused"] = args["paused"] or None
     if not changes:
@@ -84,6 +95,7 @@ async def place_set(house: House, args: Args, progress: owner.Progress) -> dict[
         wanted["quiet"] = quiet_hours(args["quiet"])
     check_place(replace(current, **wanted))
     changed = await places.change_place(house.db, address, **changes)
+    await _fill(house, changed)
     house.publisher.wake()
     return place_json(changed)
 
@@ -113,7 +125,7 @@ def place_json(place: Place) -> dict[str, Any]:
     return {
         "place": place.address, "name": place.name, "layout": place.layout, "language": place.language,
         "zone": place.zone, "filter": place.filter, "quiet": "-".join(place.quiet) if place.quiet else None,
-        "cap": place.cap, "mention": place.mention, "paused": place.paused,
+        "cap": place.cap, "mention": place.mention, "review": place.review, "paused": place.paused,
     }  # fmt: skip
 
 

@@ -23,9 +23,29 @@ async def status(house: House, args: Args, progress: owner.Progress) -> dict[str
     return {
         "version": version("rondan"),
         "database": str(house.settings.database),
+        "pictures": {"on": house.settings.pictures, "missing": house.pictures.missing},
+        "model": await _model(house),
         "counts": await overview.counts(house.db),
         "places": await place_list(house, {}, progress),
         "feeds": feeds,
         "lanes": [asdict(one) for one in await overview.open_postings(house.db)],
         "errors": [{"feed": feed["feed"], "error": feed["error"]} for feed in feeds if feed["error"]],
     }
+
+
+@verb("retention")
+async def retention(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
+    """What is kept longer than was promised; with `plan` it is only said, else it is erased now."""
+    old = await (house.keeper.plan() if args["plan"] else house.keeper.erase_old())
+    settings = house.settings
+    return {
+        "comments": len(old.comments), "reactions": old.reactions, "places": len(old.places),
+        "days": {
+            "comments": settings.keep_comments, "reactions": settings.keep_reactions, "places": settings.leave_days,
+        },
+    }  # fmt: skip
+
+
+async def _model(house: House) -> dict[str, Any] | None:
+    model = house.model
+    return None if model is None else {"spent": await model.spent(), "daily": model.daily, "resting": model.resting}

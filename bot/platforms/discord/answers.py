@@ -16,13 +16,14 @@ from typing import Any
 import structlog
 
 from bot.platforms.discord import encode
+from bot.platforms.discord.forms import Body, Files
 from bot.platforms.discord.pacer import Priority
-from bot.platforms.discord.posts import ODD_FORM, Posts
+from bot.platforms.discord.posts import Posts
 from bot.platforms.discord.requests import code_of
 from core.chat import Caller
 from core.document import Paragraph, spans
-from core.errors import ChatError, Gone, Poison, Unknown
-from core.message import Action, Form, Message, Reply
+from core.errors import ChatError, Gone, Unknown
+from core.message import Action, Form, Message, Reply, without_pictures
 from core.speech import say
 
 log = structlog.get_logger()
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 COMMAND, COMPONENT, COMPLETE, MODAL = 2, 3, 4, 5  # kinds of interactions
 SAY, DEFER, UPDATE, CHOICES, FORM = 4, 5, 7, 8, 9  # kinds of first answers
 PRIVATE = 1 << 6
+ATTACH_FILES = 1 << 15  # of permissions
 KEPT = 500  # long answers whose further pages are kept
 ANSWERED = 40060  # Discord's code for what was answered already
 MORE = "more:"  # begins the ids of the buttons that turn pages
@@ -53,6 +55,11 @@ class Asked:
     def age(self) -> float:
         """Seconds that Discord has waited."""
         return asyncio.get_running_loop().time() - self.since
+
+    @property
+    def may_attach(self) -> bool:
+        """Whether an answer may carry files there, as far as Discord says."""
+        return bool(int(self.data.get("app_permissions") or ATTACH_FILES) & ATTACH_FILES)
 
     @property
     def on_ours(self) -> bool:
@@ -94,29 +101,27 @@ class Answers:
             answer = asked.line("slow")  # Discord opens a form only at once
         message = answer.message if encode.fits(answer.message) else self._first_page(asked, answer.message)
         log.debug("discord.answered", kind=asked.data["type"], paged=message is not answer.message)
-        if not self._posts.plain:
-            try:
-                await self._show(asked, answer, encode.posted(message))
-                return
-            except Poison as error:  # as with posts: perhaps this server does not know Components V2
-                if code_of(error) not in ODD_FORM:
-                    raise
-                log.warning("discord.answer-refused", error=str(error), trying="an embed")
-        await self._show(asked, answer, encode.embedded(message))
+        given = answer.files if asked.may_attach else ()
+        if not asked.may_attach:
+            message = without_pictures(message)
+        await self._posts.in_a_form(
+            message, None, "", lambda body, files: self._show(asked, answer, *encode.handing(body, files, given))
+        )
 
-    async def _show(self, asked: Asked, answer: Reply, body: dict[str, Any]) -> None:
+    async def _show(self, asked: Asked, answer: Reply, body: Body, files: Files) -> None:
         shown = {**body, "flags": body.get("flags", 0) | PRIVATE} if answer.private else body
+        edited = {"attachments": [], **body}  # what stood there may have had a picture
         if not asked.deferred:
             in_place = answer.replace and asked.on_ours
-            await self._first(asked, UPDATE if in_place else SAY, body if in_place else shown)
+            await self._first(asked, UPDATE if in_place else SAY, edited if in_place else shown, files)
         elif answer.private == asked.private and not asked.withdrawn:
-            await self._then(asked, "PATCH", "/messages/@original", body)
+            await self._then(asked, "PATCH", "/messages/@original", edited, files)
         else:  # it was promised to one and is for all, or the other way round: what was promised can't be changed
             if not asked.withdrawn:
                 with contextlib.suppress(Gone):  # they may have closed it
                     await self._then(asked, "DELETE", "/messages/@original", None)
                 asked.withdrawn = True
-            await self._then(asked, "POST", "", shown)
+            await self._then(asked, "POST", "", shown, files)
 
     # --- long answers ---
 
@@ -148,13 +153,13 @@ class Answers:
 
     # --- requests ---
 
-    async def _first(self, asked: Asked, kind: int, body: dict[str, Any]) -> None:
+    async def _first(self, asked: Asked, kind: int, body: Body, files: Files = ()) -> None:
         """The first answer. If it is not sure that it arrived it is given again: Discord takes only one."""
         for last in (False, True):
             try:
                 await self._posts.ask(
                     "POST", "/interactions/{webhook_id}/{webhook_token}/callback", {"type": kind, "data": body},
-                    priority=Priority.READ, repeats=0, webhook_id=str(asked.data["id"]),
+                    files=files, priority=Priority.READ, repeats=0, webhook_id=str(asked.data["id"]),
                     webhook_token=asked.data["token"],
                 )  # fmt: skip
                 return
@@ -164,12 +169,12 @@ class Answers:
                 if last or not isinstance(error, Unknown):
                     raise
 
-    async def _then(self, asked: Asked, method: str, path: str, body: dict[str, Any] | None) -> None:
+    async def _then(self, asked: Asked, method: str, path: str, body: Body | None, files: Files = ()) -> None:
         """What comes after the first answer. A new message is not sent twice; the rest may be repeated."""
         for last in (method == "POST", True):
             try:
                 await self._posts.ask(
-                    method, "/webhooks/{webhook_id}/{webhook_token}" + path, body, priority=Priority.READ,
+                    method, "/webhooks/{webhook_id}/{webhook_token}" + path, body, files=files, priority=Priority.READ,
                     repeats=0 if method == "POST" else 1, webhook_id=str(asked.data["application_id"]),
                     webhook_token=asked.data["token"],
                 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -60,6 +60,7 @@ class DiscordChat(Posts):
         gateway: str | None = None,
         allowed: float = 50.0,
         home: str | None = None,
+        authors: Sequence[str] = (),
         language: str = "en",
         zone: str = "UTC",
         memo: Memo,
@@ -75,7 +76,7 @@ class DiscordChat(Posts):
         self._ears: Ears | None = None
         self._content = True  # ask for the text of messages; Discord may refuse
         super().__init__(Spots(self._channel_of, lambda: self.me), lambda: self._live, clock)
-        self._talk = Talk(self, self._spots, home=home, language=language, zone=zone)
+        self._talk = Talk(self, self._spots, home=home, language=language, zone=zone, authors=authors)
 
     @property
     def me(self) -> int:

@@ -12,10 +12,22 @@ from bot.platforms.discord.markdown import ZWSP, address, block, escape
 from core import paging
 from core.document import Heading, List, words_of
 from core.errors import Poison
-from core.message import Action, Divider, Field, Form, Message, MessageBlock, Small
+from core.message import (
+    Action,
+    Divider,
+    Field,
+    File,
+    Form,
+    Message,
+    MessageBlock,
+    Picture,
+    Small,
+    as_drawn,
+    pictures_of,
+)
 from core.text import cut, length, shorten
 
-__all__ = ["carries", "embedded", "escape", "fits", "modal", "paged", "posted"]
+__all__ = ["carries", "embedded", "escape", "files", "fits", "modal", "paged", "posted"]
 
 V2 = 1 << 15
 UNITS = 4000
@@ -26,7 +38,19 @@ COMPONENTS = 40
 
 _SPARE = 40  # units and bytes kept free for the mention of a role
 _RULE = "―――"  # a divider where there is no component for it
-_ROW, _BUTTON, _SELECT, _INPUT, _TEXT, _SEPARATOR, _CONTAINER, _LABEL = 1, 2, 3, 4, 10, 14, 17, 18
+_ROW, _BUTTON, _SELECT, _INPUT, _TEXT, _GALLERY, _FILE, _SEPARATOR, _CONTAINER, _LABEL = (
+    1,
+    2,
+    3,
+    4,
+    10,
+    12,
+    13,
+    14,
+    17,
+    18,
+)
+_ALT = 1024  # characters
 _STYLES = {"primary": 1, "plain": 2, "danger": 4}
 
 
@@ -49,6 +73,7 @@ def posted(message: Message, key: str | None = None, *, mention: str | None = No
         "flags": V2,
         "components": [*([_text(f"<@&{_role(mention)}>")] if mention else []), container],
         "allowed_mentions": _mentions(mention),
+        **_attached(message),
     }
 
 
@@ -59,20 +84,57 @@ def embedded(message: Message, key: str | None = None, *, mention: str | None = 
     """
     _refuse_if_too_big(_weigh(_inner(message)), message)
     title, at, blocks = _title_of(message.blocks)
-    embed = {"title": title} if title else {}
+    embed: dict[str, Any] = {"title": title} if title else {}
     if key is not None:
         embed["url"] = f"{(at or 'https://rondan.invalid/').partition('#')[0]}#rondan-{key}"
     elif at:
         embed["url"] = at
-    text = "\n\n".join(_RULE if run is None else run for run in _runs(blocks))
+    runs = [one for one in _runs(blocks) if not isinstance(one, Picture)]
+    text = "\n\n".join(_RULE if run is None else run for run in runs)
     if text or not embed.get("title"):
         embed["description"] = text or _nothing(message)
+    if named := files(message)[:1]:  # an embed has room for one
+        embed["image"] = {"url": f"attachment://{named[0][0]}"}
     return {
         "content": f"<@&{_role(mention)}>" if mention else "",
         "embeds": [embed],
         "components": _rows(message.actions)[:5],
         "allowed_mentions": _mentions(mention),
+        **_attached(message),
     }
+
+
+def files(message: Message) -> list[tuple[str, bytes]]:
+    """What is sent along with the body: (name, PNG) of each picture, in the order in which the body speaks of them."""
+    return [(_named(number), one.png) for number, one in enumerate(pictures_of(message))]
+
+
+def handing(
+    body: dict[str, Any], sent: Sequence[tuple[str, bytes]], given: Sequence[File]
+) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
+    """A body and what is sent along, with files for who asked besides; Components V2 shows only what it names."""
+    if not given:
+        return body, list(sent)
+    listed = [
+        *body.get("attachments", []),
+        *({"id": number, "filename": one.name} for number, one in enumerate(given, len(sent))),
+    ]
+    shown = [{"type": _FILE, "file": {"url": f"attachment://{one.name}"}} for one in given]
+    more = {"components": [*body["components"], *shown]} if body.get("flags", 0) & V2 else {}
+    return {**body, **more, "attachments": listed}, [*sent, *((one.name, one.content) for one in given)]
+
+
+def _named(number: int) -> str:
+    return f"rondan-{number}.png"
+
+
+def _attached(message: Message) -> dict[str, Any]:
+    """What a body says of its files: an edit that leaves this out would keep old ones and not find the new."""
+    listed = [
+        {"id": number, "filename": _named(number), "description": shorten(one.alt, _ALT)}
+        for number, one in enumerate(pictures_of(message))
+    ]
+    return {"attachments": listed} if listed else {}
 
 
 def _title_of(blocks: tuple[MessageBlock, ...]) -> tuple[str, str | None, tuple[MessageBlock, ...]]:
@@ -87,16 +149,27 @@ def _title_of(blocks: tuple[MessageBlock, ...]) -> tuple[str, str | None, tuple[
 
 
 def fits(message: Message) -> bool:
-    """Whether `posted` and `embedded` take the message."""
-    return _small_enough(*_weigh(_inner(message)))
+    """Whether `posted` and `embedded` take the message, its pictures drawn."""
+    return _small_enough(*_weigh(_inner(as_drawn(message))))
 
 
 def _inner(message: Message) -> list[dict[str, Any]]:
     """What stands in the container: texts, dividers, rows of buttons. At least one text."""
     runs = _runs(message.blocks)
-    if not any(runs):
+    if not any(isinstance(run, str) for run in runs):
         runs.insert(0, _nothing(message))
-    inner = [{"type": _SEPARATOR, "divider": True, "spacing": 1} if run is None else _text(run) for run in runs]
+    inner: list[dict[str, Any]] = []
+    shown = 0
+    for run in runs:
+        match run:
+            case None:
+                inner.append({"type": _SEPARATOR, "divider": True, "spacing": 1})
+            case Picture():
+                item = {"media": {"url": f"attachment://{_named(shown)}"}, "description": shorten(run.alt, _ALT)}
+                inner.append({"type": _GALLERY, "items": [item]})
+                shown += 1
+            case _:
+                inner.append(_text(run))
     return [*inner, *_rows(message.actions)]
 
 
@@ -109,21 +182,27 @@ def _text(content: str) -> dict[str, Any]:
     return {"type": _TEXT, "content": content}
 
 
-def _runs(blocks: Sequence[MessageBlock]) -> list[str | None]:
-    """The text between dividers, a divider being None."""
-    runs: list[str | None] = []
+def _runs(blocks: Sequence[MessageBlock]) -> list[str | Picture | None]:
+    """The text between dividers and pictures that were drawn, a divider being None."""
+    runs: list[str | Picture | None] = []
     before: MessageBlock | None = None
     for one in blocks:
         if isinstance(one, Divider):
             runs.append(None)
             before = one
+        elif isinstance(one, Picture):
+            if one.png:
+                runs.append(one)
+                before = one
         elif shown := block(one):
-            if runs and runs[-1] is not None:
-                runs[-1] += _gap(before, one) + shown
+            last = runs[-1] if runs else None
+            if isinstance(last, str):
+                runs[-1] = last + _gap(before, one) + shown
             else:
                 runs.append(shown)
             before = one
-    return [run if run is None else run.strip() for run in runs if run is None or run.strip(f"{ZWSP} \t\u3000\n")]
+    stripped = (run.strip() if isinstance(run, str) else run for run in runs)
+    return [run for run in stripped if not isinstance(run, str) or run.strip(f"{ZWSP} \t\u3000\n")]
 
 
 def _gap(before: MessageBlock | None, after: MessageBlock) -> str:
@@ -177,7 +256,7 @@ def _weigh(inner: list[dict[str, Any]]) -> tuple[int, int, int]:
         components += 1 + len(one.get("components", ()))
         units += length(one.get("content", "")) + (8 if one["type"] == _SEPARATOR else 0)
         size += 12  # each text costs about that on top; a divider becomes text in an embed
-        for string in (one, *one.get("components", ())):
+        for string in (one, *one.get("components", ()), *one.get("items", ())):
             size += sum(len(value.encode()) for value in string.values() if isinstance(value, str))
     return components, units, size
 

@@ -29,7 +29,7 @@ from core.document import (
     spans,
     words_of,
 )
-from core.message import Divider, MessageBlock, Small
+from core.message import Divider, MessageBlock, Picture, Small
 from core.text import length
 
 ZWSP = "\u200b"
@@ -188,7 +188,7 @@ def _code(text: str) -> str:
 
 
 def block(one: MessageBlock) -> str:
-    """A block as Markdown lines; empty for a divider, which is not text, and for what shows nothing."""
+    """A block as Markdown lines; empty for dividers and pictures, which are no text, and for what shows nothing."""
     match one:
         case Small():
             return _prefixed(inline(one.spans), "-# ")
@@ -200,7 +200,7 @@ def block(one: MessageBlock) -> str:
             return _fence(one)
         case Break():
             return ZWSP
-        case Divider():
+        case Divider() | Picture():
             return ""
         case _:
             return _within(one)

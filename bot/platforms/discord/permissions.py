@@ -11,6 +11,7 @@ NEEDED = {
     "view_channel": "View Channel: to find the channel",
     "send_messages": "Send Messages: to post pieces",
     "embed_links": "Embed Links: to show cards where buttons and layout are not there",
+    "attach_files": "Attach Files: for the pictures of digests; without it their text stands alone",
     "read_message_history": "Read Message History: to find its posts again, and what people did while it was away",
     "create_public_threads": "Create Public Threads: for the layout thread",
     "send_messages_in_threads": "Send Messages in Threads: for the layouts thread and forum",

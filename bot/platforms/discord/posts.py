@@ -6,8 +6,7 @@ Layouts: `card` is one message; `thread` a message with a thread of sections; `f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,22 +15,21 @@ import structlog
 
 from bot.platforms.discord import encode, forum
 from bot.platforms.discord.client import Connection
+from bot.platforms.discord.forms import Body, Forms
 from bot.platforms.discord.lookups import cannot_tell, look
 from bot.platforms.discord.pacer import Priority
 from bot.platforms.discord.permissions import lacking
-from bot.platforms.discord.requests import Requests, code_of
+from bot.platforms.discord.requests import code_of
 from bot.platforms.discord.spots import Spots, channel_in, ref_of, thread_of, where
 from bot.platforms.discord.titles import name_of, title_shown
 from core.chat import CannotTell, Lookup, Place, Present, Ref
-from core.document import spans
 from core.errors import ChatError, Gone, Poison
-from core.message import Message, Small
+from core.message import Message, without_pictures
 from core.times import Clock
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
-Body = dict[str, Any]
 
 SURELY_KNOWN = 60.0  # seconds; Discord recognises a nonce for "a few minutes"
 ARCHIVE_AFTER = 1440  # minutes; the fewest active threads, since a server has about 1,000
@@ -39,10 +37,9 @@ REMEMBERED = 5000  # cards, for the names and states of their threads
 
 UNKNOWN_CHANNEL, ALREADY_PUBLISHED, ARCHIVED, THREAD_STANDS = 10003, 40033, 50083, 160004
 THREADS_SPENT = (160006, 160007)
-ODD_FORM = (50035, 50006)  # what servers say to components that they do not know
 
 
-class Posts(Requests):
+class Posts(Forms):
     """The half of the adapter that the publishing loop drives. `connection` gives the live one, or None."""
 
     def __init__(self, spots: Spots, connection: Callable[[], Connection | None], clock: Clock) -> None:
@@ -50,7 +47,6 @@ class Posts(Requests):
         self._spots = spots
         self._titles: dict[int, str] = {}
         self._threads: dict[int, bool] = {}  # under a card: whether it has one, False where none could be had
-        self._rich: bool | None = None  # whether this server takes Components V2, once we know
 
     # --- sending ---
 
@@ -78,7 +74,7 @@ class Posts(Requests):
         connection = self._connection()
         if connection is None or (self._channel(place) is None and not connection.is_ready()):
             raise self._away()  # its servers are not all told yet
-        embeds = ["embed_links"] if self._rich is False else []
+        embeds = ["embed_links"] if self.plain else []
         if (reason := lacking(connection, place, *wanted, *embeds)) is not None:
             raise Gone(reason)
 
@@ -90,50 +86,20 @@ class Posts(Requests):
         extra: Body = {"nonce": key, "enforce_nonce": True}
         if answers is not None:
             extra["message_reference"] = {"message_id": str(answers), "fail_if_not_exists": False}
-        return await self._first(
-            message, key, mention,
-            lambda body: self.ask(
-                "POST", "/channels/{channel_id}/messages", body | extra, priority=Priority.POST, place=place,
-                repeats=1, channel_id=container,
+        return await self.first(
+            self._showable(place, message), key, mention,
+            lambda body, files: self.ask(
+                "POST", "/channels/{channel_id}/messages", body | extra, files=files, priority=Priority.POST,
+                place=place, repeats=1, channel_id=container,
             ),
         )  # fmt: skip
 
-    async def _first(self, message: Message, key: str, mention: str, ask: Callable[[Body], Awaitable[Any]]) -> Any:
-        """Send a new message, which tells whether the server takes Components V2."""
-        answer, rich = await self._in_a_form(message, key, mention, ask)
-        if rich:
-            self._rich = True
-        elif self._rich is None:
-            self._rich = False
-            log.warning(
-                "discord.no-components", reason="this server refused Components V2; embeds are used from now on"
-            )
-        return answer
-
-    async def _in_a_form(
-        self, message: Message, key: str, mention: str, ask: Callable[[Body], Awaitable[Any]]
-    ) -> tuple[Any, bool]:
-        """Ask with Components V2 or with an embed, and if the server refuses the one, with the other.
-
-        Gives the answer and whether it was Components V2. A message keeps its form when it is edited, whatever the
-        server takes now.
-        """
-        forms: list[Callable[[], Body]] = [
-            lambda: encode.posted(message, key, mention=mention or None),
-            lambda: encode.embedded(message, key, mention=mention or None),
-        ]
-        if not encode.fits(message):
-            message = shortened(message)
-        rich = self._rich is not False
-        try:
-            return await ask(forms[not rich]()), rich
-        except Poison as error:
-            if code_of(error) not in ODD_FORM:
-                raise
-            try:
-                return await ask(forms[rich]()), not rich
-            except Poison:
-                raise error from error.__cause__
+    def _showable(self, place: Place, message: Message) -> Message:
+        """The message, without pictures where Rondan may not attach files."""
+        connection = self._connection()
+        if connection is None or lacking(connection, place, "attach_files") is None:
+            return message
+        return without_pictures(message)
 
     # --- sections: under a card, in its thread ---
 
@@ -209,11 +175,11 @@ class Posts(Requests):
         body: Body = {"name": name_of(message.title), "auto_archive_duration": ARCHIVE_AFTER}
         if tags := forum.tags_for(self._channel(place), message, place.address):
             body["applied_tags"] = tags
-        data = await self._first(
-            message, key, place.mention,
-            lambda starter: self.ask(
-                "POST", "/channels/{channel_id}/threads", body | {"message": starter}, priority=Priority.POST,
-                place=place, repeats=0, channel_id=int(place.channel),
+        data = await self.first(
+            self._showable(place, message), key, place.mention,
+            lambda starter, files: self.ask(
+                "POST", "/channels/{channel_id}/threads", body | {"message": starter}, files=files,
+                priority=Priority.POST, place=place, repeats=0, channel_id=int(place.channel),
             ),
         )  # fmt: skip
         thread = int(data["id"])
@@ -296,11 +262,12 @@ class Posts(Requests):
                 await self._retitle(place, container, message, None)
 
     async def _patch(self, place: Place, container: int, number: int, message: Message, key: str) -> None:
-        await self._in_a_form(
-            message, key, "",
-            lambda body: self.ask(
-                "PATCH", "/channels/{channel_id}/messages/{message_id}",
-                body if "embeds" in body else {"content": None, "embeds": [], **body},  # it may have had an embed
+        # It may have had an embed, and a picture: what is not said to stay is dropped.
+        before: Body = {"content": None, "embeds": [], "attachments": []}
+        await self.in_a_form(
+            self._showable(place, message), key, "",
+            lambda body, files: self.ask(
+                "PATCH", "/channels/{channel_id}/messages/{message_id}", before | body, files=files,
                 priority=Priority.EDIT, place=place, channel_id=container, message_id=number,
             ),
         )  # fmt: skip
@@ -360,27 +327,12 @@ class Posts(Requests):
         guild = getattr(there, "guild", None)
         return "" if guild is None else str(guild.id)
 
-    @property
-    def plain(self) -> bool:
-        """Whether this server was found not to take Components V2."""
-        return self._rich is False
-
     def only_community(self) -> str:
         """The server that we are in, if it is the only one."""
         connection = self._connection()
         told = connection is not None and connection.is_ready()  # else another shard may bring more
         guilds = connection.guilds if connection is not None and told else []
         return str(guilds[0].id) if len(guilds) == 1 else ""
-
-
-def shortened(message: Message) -> Message:
-    """As much of the beginning of a message as one message holds, with a sign that it goes on."""
-    blocks = encode.paged(message)[0].blocks
-    while True:
-        cut = replace(message, blocks=(*blocks, Small(spans=spans("…"))))
-        if not blocks or encode.fits(cut):
-            return cut
-        blocks = blocks[:-1]
 
 
 def _remember(known: dict[int, T], number: int, what: T) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
+from mimetypes import guess_type
 from typing import Any
 
 import aiohttp
@@ -41,18 +43,24 @@ class Requests:
         body: dict[str, Any] | list[Any] | None = None,
         *,
         priority: Priority,
+        files: Sequence[tuple[str, bytes]] = (),
         place: Place | None = None,
         repeats: int = RETRIES,
         params: dict[str, Any] | None = None,
         **ids: int | str,
     ) -> Any:
-        """The answer's JSON. Errors are those of the port; their cause is what discord.py raised, if it did."""
+        """The answer's JSON. Errors are those of the port; their cause is what discord.py raised, if it did.
+
+        `files`: (name, content) of each file that the body's `attachments` speak of.
+        """
         connection = self._connection()
         if connection is None:
             raise self._away()
         self._away_since = None
         more: dict[str, Any] = {"timeout": PATIENCE}
-        if body is not None:
+        if files:
+            more["form"] = _parts(body, files)
+        elif body is not None:
             more["json"] = body
         if params:
             more["params"] = params
@@ -92,6 +100,17 @@ class Requests:
                 return
             after = max(int(one["id"]) for one in batch)
         raise Poison(f"over {most * 100} messages since then")
+
+
+def _parts(body: object, files: Sequence[tuple[str, bytes]]) -> list[dict[str, Any]]:
+    """A body and its files as the parts of a form; discord.py makes the form anew for each attempt."""
+    return [
+        {"name": "payload_json", "value": json.dumps(body), "content_type": "application/json"},
+        *(
+            {"name": f"files[{number}]", "value": content, "filename": name, "content_type": guess_type(name)[0]}
+            for number, (name, content) in enumerate(files)
+        ),
+    ]
 
 
 def code_of(error: BaseException) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -34,15 +34,20 @@ ADMINISTRATOR, MANAGE_GUILD, MANAGE_MESSAGES = 1 << 3, 1 << 5, 1 << 13
 
 
 class Talk:
-    """What does not change from one connection to the next. `home`: the id of the publication's own server."""
+    """What does not change from one connection to the next. `home`: the id of the publication's own server; `authors`:
+    ids of roles and people there.
+    """
 
-    def __init__(self, posts: Posts, spots: Spots, *, home: str | None, language: str, zone: str) -> None:
+    def __init__(
+        self, posts: Posts, spots: Spots, *, home: str | None, language: str, zone: str, authors: Sequence[str] = ()
+    ) -> None:
         self.posts = posts
         self.spots = spots
         self.language = language
         self.zone = zone
         self.answers = Answers(posts)
         self._home = home
+        self._authors = frozenset(authors)
 
     def opened(self, desk: Desk, ears: Ears, hearing: Hearing) -> Talking:
         """The conversation over one connection."""
@@ -61,7 +66,11 @@ class Talk:
             channel=None if spot is None else str(spot.channel),
             community=str(data.get("guild_id") or ""),
             language="ja" if locale.startswith("ja") else "en",
-            roles=self._roles(str(data.get("guild_id") or ""), int(member.get("permissions") or 0)),
+            roles=self._roles(
+                str(data.get("guild_id") or ""),
+                int(member.get("permissions") or 0),
+                {str(user["id"]), *map(str, member.get("roles") or ())},
+            ),
             zone=place.zone if place is not None else self.zone,
         )
 
@@ -74,7 +83,7 @@ class Talk:
         thread = (data.get("channel") or {}).get("type") in (10, 11, 12)
         return self.spots.at(number) or (Spot(int(parent), number) if thread and parent else Spot(number))
 
-    def _roles(self, guild: str, permissions: int) -> frozenset[Role]:
+    def _roles(self, guild: str, permissions: int, ids: Set[str]) -> frozenset[Role]:
         """Where no server is home nobody may set anything up: who did so first would make their own server home."""
         roles: set[Role] = {"reader"}
         home = self.home()
@@ -82,6 +91,7 @@ class Talk:
         if guild and guild == home:
             roles |= {"moderator"} if manages or permissions & MANAGE_MESSAGES else set()
             roles |= {"admin"} if manages else set()
+            roles |= {"author"} if ids & self._authors else set()
         if guild and home and manages:
             roles |= {"host"}
         return frozenset(roles)

@@ -15,7 +15,7 @@ from bot.platforms.slack.posts import Posts
 from core.commands import CommandSpec
 from core.document import Paragraph, spans
 from core.errors import ChatError
-from core.message import Action, Message, Reply
+from core.message import Action, Message, Reply, without_pictures
 from core.speech import say
 
 log = structlog.get_logger()
@@ -36,13 +36,15 @@ class Answers:
         """Answer at the address that came with a command or a press. Where it is lost, nobody waits any more."""
         message = self._paged(self.typeable(reply.message))
         private = reply.private or not reply.ok
-        body = {
+        how = {
             "response_type": "ephemeral" if private else "in_channel",
             "replace_original": replacing and reply.replace,
-            **encode.posted(message),
         }
         try:
-            await self._posts.api.answer(url, body)
+            api = self._posts.api
+            await self._posts.pictures.show(
+                api, message, lambda one, ids: api.answer(url, how | encode.posted(one, ids=ids))
+            )
         except ChatError as error:
             log.warning("slack.not-answered", error=str(error))
 
@@ -74,7 +76,8 @@ class Answers:
         try:
             if channel:
                 target = {"channel": channel, "user": str(body["user"]["id"])}
-                message = {**encode.posted(self._paged(self.typeable(reply.message))), "parse": "none"}
+                said = without_pictures(self._paged(self.typeable(reply.message)))
+                message = {**encode.posted(said), "parse": "none"}
                 await self._posts.api.once("chat.postEphemeral", target | message)
                 return
         except ChatError as error:

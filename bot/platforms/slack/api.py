@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.platforms.slack.refusals import refused
+from bot.platforms.slack.refusals import patience, refused
 from core.chat import Place
-from core.errors import Busy, ChatError, Unknown
+from core.errors import Busy, ChatError, Poison, Unknown
 from core.times import Clock
 
 POST_EVERY = 1.1  # seconds between two messages in one channel
@@ -21,20 +21,27 @@ TIMEOUT = 30.0  # seconds of one call
 PATIENCE = 65.0  # seconds of Retry-After that a call waits out by itself; more is the caller's to plan
 READING = {
     "chat.getPermalink", "conversations.history", "conversations.info", "conversations.list", "conversations.members",
-    "conversations.replies", "reactions.get", "team.info", "usergroups.list", "usergroups.users.list", "users.info",
+    "conversations.replies", "files.getUploadURLExternal", "reactions.get", "team.info", "usergroups.list",
+    "usergroups.users.list", "users.info",
 }  # fmt: skip
-"""Methods that do not read a JSON body: to them its arguments are missing."""
+"""Methods that do not read a JSON body: to them its arguments are missing. They are asked as the SDK asks them."""
+RESTRICTED = {"conversations.history", "conversations.replies"}
+"""Methods that Slack lets some apps call once a minute only."""
 TRIES = 3  # of a call that changes nothing, or the same thing again
 
 
 class Api:
-    """A workspace's Web API with one token. Use as a context manager."""
+    """A workspace's Web API with one token. Use as a context manager.
 
-    def __init__(self, token: str, base: str, clock: Clock) -> None:
+    `pause`: seconds between two calls of a method that Slack restricts for some apps.
+    """
+
+    def __init__(self, token: str, base: str, clock: Clock, *, pause: float = 0.0) -> None:
         self._token = token
         self._base = base
         self._clock = clock
-        self._held: dict[str, float] = {}  # method -> loop time until which Slack wants silence
+        self._pause = pause
+        self._held: dict[str, float] = {}  # method -> loop time until which it is not called
         self._next: defaultdict[str, float] = defaultdict(float)  # channel -> loop time of its next post
         self._gates: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._session: aiohttp.ClientSession | None = None
@@ -64,33 +71,39 @@ class Api:
         raise AssertionError("unreachable")
 
     async def once(self, method: str, body: Mapping[str, Any], *, place: Place | None = None) -> dict[str, Any]:
-        """A call whose repetition would do harm. Only "too many calls" is waited out: then surely nothing was done."""
+        """A call whose repetition would do harm. Only "too many calls" is waited out: then surely nothing was done.
+
+        What the SDK raises for an answer that is none (text, a list, broken JSON) means that the outcome is not known.
+        """
         while True:
-            await self._quiet(method)
+            await self._turn(method)
             try:
                 given = {name: value for name, value in body.items() if value is not None}
-                form = "params" if method in READING else "json"
-                answer = await self.client.api_call(method, **{form: given})  # type: ignore[arg-type]
-            except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+                if method in READING:
+                    answer = await self.client.api_call(method, http_verb="GET", params=given)
+                else:
+                    answer = await self.client.api_call(method, json=given)
+            except (SlackClientError, aiohttp.ClientError, OSError, ValueError, AttributeError) as error:
                 known = refused(error, method, place, self._clock())
                 if not isinstance(known, Busy) or not self._hold(method, error):
                     raise known from error
                 continue
             return dict(answer.data) if isinstance(answer.data, dict) else {}
 
-    async def _quiet(self, method: str) -> None:
-        left = self._held.get(method, 0) - asyncio.get_running_loop().time()
-        if left > 0:
+    async def _turn(self, method: str) -> None:
+        """Wait until a method may be called."""
+        now = asyncio.get_running_loop().time
+        while (left := self._held.get(method, 0.0) - now()) > 0:  # noqa: ASYNC110 - meanwhile it may become later
             await asyncio.sleep(left)
+        if method in RESTRICTED:
+            self._held[method] = now() + self._pause
 
     def _hold(self, method: str, error: BaseException) -> bool:
-        """Keep quiet for as long as Slack says; False if that is too long to wait here."""
-        response = getattr(error, "response", None)
-        if getattr(response, "status_code", 0) != 429:
+        """Keep quiet for as long as Slack says; False if that is too long to wait here, or nothing was said."""
+        if getattr(getattr(error, "response", None), "status_code", 0) != 429:
             return False
-        headers = {key.lower(): value for key, value in dict(getattr(response, "headers", None) or {}).items()}
-        wait = float(headers.get("retry-after") or 30)
-        self._held[method] = max(self._held.get(method, 0), asyncio.get_running_loop().time() + wait)
+        wait = patience(error)
+        self._held[method] = max(self._held.get(method, 0.0), asyncio.get_running_loop().time() + wait)
         return wait <= PATIENCE
 
     async def post(self, body: Mapping[str, Any], *, place: Place) -> dict[str, Any]:
@@ -123,6 +136,17 @@ class Api:
         try:
             async with self._session.post(url, json=body) as response:
                 if response.status >= 400:
-                    raise Unknown(f"an answer was refused: {response.status} {(await response.text())[:200]}")
+                    said = f"an answer was refused: {response.status} {(await response.text())[:200]}"
+                    raise Poison(said) if "invalid_blocks" in said else Unknown(said)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unknown(f"an answer could not be given: {error!r}") from error
+
+    async def upload(self, url: str, content: bytes) -> None:
+        """Put a file where Slack said; what is put twice stands there once."""
+        assert self._session is not None
+        try:
+            async with self._session.post(url, data=content) as response:
+                if response.status >= 400:
+                    raise Unknown(f"a file was refused: {response.status} {(await response.text())[:200]}")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unknown(f"a file could not be given: {error!r}") from error

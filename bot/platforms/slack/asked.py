@@ -13,6 +13,11 @@ def who(body: Body) -> str:
     return str(body.get("user_id") or (body.get("user") or {}).get("id") or "")
 
 
+def team(body: Body) -> str:
+    """The workspace, or enterprise, of who asks; "" if it does not say."""
+    return str((body.get("user") or {}).get("team_id") or body.get("team_id") or "")
+
+
 def channel(body: Body) -> str | None:
     """Where it was asked: of a view, where that was opened."""
     found = body.get("channel_id") or (body.get("channel") or {}).get("id") or known(body).get("channel")

@@ -11,7 +11,7 @@ from bot.platforms.slack.layout import message_blocks
 from bot.platforms.slack.richtext import Json
 from core import paging
 from core.errors import Poison
-from core.message import Message
+from core.message import Message, as_drawn
 from core.text import shorten
 
 
@@ -38,7 +38,7 @@ def weigh(blocks: list[Json]) -> Weight:
 
 
 def _texts(data: Any) -> Iterator[str]:
-    """Every text and address."""
+    """Every text and address, and what pictures are said to show."""
     if isinstance(data, list):
         for one in data:
             yield from _texts(one)
@@ -46,7 +46,7 @@ def _texts(data: Any) -> Iterator[str]:
         for name, value in data.items():
             if not isinstance(value, str):
                 yield from _texts(value)
-            elif name in ("text", "url"):
+            elif name in ("text", "url", "alt_text"):
                 yield value
 
 
@@ -68,8 +68,8 @@ def too_long(message: Message, weight: Weight, room: Weight = ROOM) -> Poison:
 
 
 def fits(message: Message) -> bool:
-    """Whether `encode.posted` takes the message."""
-    return weigh(message_blocks(message)).within(ROOM)
+    """Whether `encode.posted` takes the message, its pictures drawn."""
+    return weigh(message_blocks(as_drawn(message))).within(ROOM)
 
 
 def paged(message: Message) -> list[Message]:

@@ -11,38 +11,41 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
+import aiohttp
 import structlog
-from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackClientError
+from typing_extensions import override
 
+from bot.platforms.slack import listener, sockets
 from bot.platforms.slack.api import Api
 from bot.platforms.slack.hearing import Hearing
 from bot.platforms.slack.people import People
 from bot.platforms.slack.posts import PAGE, Posts
 from bot.platforms.slack.recall import Recall
-from bot.platforms.slack.refusals import fatal, refused
+from bot.platforms.slack.refusals import fatal
 from bot.platforms.slack.talk import Talk
-from core.chat import Commented, Desk, Ears, Heard, Known, Located, Place, Unreadable, Window
-from core.errors import Busy, ChatError, ConfigError
+from core.chat import Commented, Desk, Ears, Heard, Known, Located, Moved, Place, Reacted, Unreadable, Window
+from core.errors import Busy, ChatError, RondanError
 from core.times import Clock
 
 log = structlog.get_logger()
 
 API = "https://slack.com/api/"
-PATH = "/slack/events"
-CONNECTIONS = 2  # of Socket Mode: one may be renewed while the other hears
-LOOK_EVERY = 5.0  # seconds between two looks at the connections
-STALE = 20.0  # seconds after which a connection that is down gets a new address: its client would try the old for ever
-LEARNING = 100  # people whose names are asked for at the same time; of the others they come with their next words
+SECRET = re.compile(r"xox[a-z]-[\w-]+|xapp-[\w-]+|(?<=ticket=)[^&\s'\"]+")
+LOOKS_UP = 1.5  # seconds that an event of a shared channel waits until it is known who somebody is: Slack waits three
+LEARNING = 2_000  # people whose names wait to be asked for (about 100 a minute); of others they come with further words
+LAST_ATTEMPT = 3  # Slack sends an event again at once, after one minute and after five
+DOUBT_EVERY = 600.0  # seconds between two recalls that such an attempt is the reason of
 
 
 class SlackChat(Posts):
@@ -60,6 +63,7 @@ class SlackChat(Posts):
         listen: tuple[str, int] = ("127.0.0.1", 3000),
         api: str | None = None,
         moderators: Sequence[str] = (),
+        authors: Sequence[str] = (),
         language: str = "en",
         zone: str = "UTC",
         page: int = PAGE,
@@ -76,13 +80,15 @@ class SlackChat(Posts):
         self._language, self._zone = language, zone
         self._pause = pause
         self._ready = ready
-        self._people = People(self, moderators)
+        self._people = People(self, moderators, clock, authors)
         self._hearing = Hearing(self, self._people.name)
         self._ears: Ears | None = None
-        self._learning: dict[str, asyncio.Task[None]] = {}  # whose names are being asked for
+        self._nameless: dict[str, Commented] = {}  # who spoke and has no name yet, with what they said
+        self._names_wanted = asyncio.Event()
+        self._doubted = -DOUBT_EVERY  # loop time when we last took Slack to have given something up
 
     async def furnish(self, places: Iterable[Place]) -> None:
-        self._hearing.places = {place.channel: place for place in places}
+        self._hearing.furnish(places)
         self._locate()
 
     def recall(
@@ -90,29 +96,48 @@ class SlackChat(Posts):
     ) -> AsyncIterator[Heard | Window | Unreadable]:
         if self.open is None:
             raise Busy("Rondan is not connected to Slack yet", until=self._clock() + timedelta(seconds=30))
-        return Recall(self, self._hearing, self._clock, pause=self._pause).run(known)
+        return self._recalled(known)
+
+    async def _recalled(self, known: Iterable[Known]) -> AsyncIterator[Heard | Window | Unreadable]:
+        async for told in Recall(self, self._hearing, self._people, self._clock).run(known):
+            yield told
+            if not isinstance(told, Window | Unreadable):
+                self._name(told)
 
     # --- from the first call to the end ---
 
     async def run(self, desk: Desk, ears: Ears) -> None:
         """Serve until cancelled. ConfigError when Slack refuses a token for good."""
-        async with Api(self._token, self._base, self._clock) as api:
+        async with Api(self._token, self._base, self._clock, pause=self._pause) as api:
             talk = Talk(self, self._people, self._hearing, desk, ears, language=self._language, zone=self._zone)
             await self._meet(api)
             self.open = api
             app = self._bolt(api, self._receiver(talk, ears))
+            learning = asyncio.create_task(self._learn(ears))
             try:
                 self._ears = ears
                 self._locate()
                 if self._app_token is not None:
-                    await self._socket(app, api, ears)
+                    await sockets.serve(
+                        app, api, self._app_token, self._clock, lambda up: self._hears(ears, sockets=up)
+                    )
                 else:
-                    await self._http(app, ears)
+                    secret = self._secret or ""
+                    await listener.serve(app, secret, self._listen, lambda at: self._hears(ears, address=at))
             finally:
                 await talk.close()
-                for task in list(self._learning.values()):
-                    task.cancel()
+                await self._people.close()
+                learning.cancel()
+                await asyncio.gather(learning, return_exceptions=True)
                 self.open = self._ears = None
+
+    def _hears(self, ears: Ears, **how: object) -> None:
+        """From now on; what was before, was missed."""
+        log.info("slack.connected", workspace=self.address, **how)
+        if self._ready is not None:
+            self._ready(str(how.get("address") or self.address))
+            self._ready = None
+        ears.missed(self.name)
 
     async def _meet(self, api: Api) -> None:
         """Find out who we are; waits for as long as Slack can't be reached."""
@@ -129,12 +154,13 @@ class SlackChat(Posts):
                 pause = min(pause * 2, 60)
         self.me, self.bot = str(me.get("user_id") or ""), str(me.get("bot_id") or "")
         self.team, self.address = str(me.get("team_id") or ""), str(me.get("url") or "")
+        self.enterprise = str(me.get("enterprise_id") or "")
 
     def _locate(self) -> None:
         """Tell in which workspace our places are: an operator adds them by the channel's id alone."""
         if self._ears is None:
             return
-        for place in self._hearing.places.values():
+        for place in set(self._hearing.places.values()):
             if place.community != self.team:
                 self._ears.note(
                     Located(platform=self.name, channel=place.channel, community=self.team, name=place.name)
@@ -146,31 +172,50 @@ class SlackChat(Posts):
                 client=api.client,
                 signing_secret=self._secret or "unused in socket mode",
                 before_authorize=receive,
-                request_verification_enabled=self._app_token is None,
+                request_verification_enabled=False,  # the listener has done it, before it read anything
                 logger=_logger(),
             )
 
     def _receiver(self, talk: Talk, ears: Ears) -> Callable[..., Awaitable[BoltResponse]]:
-        """What every envelope passes."""
+        """What every envelope passes. Nothing goes on to Bolt's own checks, which would ask Slack who we are."""
 
-        async def receive(body: dict[str, Any], next: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:  # noqa: A002
-            if body.get("type") == "url_verification":
-                return await next()
-            if body.get("type") == "app_rate_limited":
-                log.error("slack.events-limited", minute=body.get("minute_rate_limited"))
-                ears.missed(self.name)
-                return BoltResponse(status=200)
-            if body.get("type") == "event_callback":
-                await self._hear(body, talk, ears)
-                return BoltResponse(status=200)
-            answer = await talk.take(body)
-            return BoltResponse(status=200) if answer is None else BoltResponse(status=200, body=answer)
+        async def receive(request: AsyncBoltRequest) -> BoltResponse:
+            body = request.body
+            self._mind_repetition(request, ears)
+            try:
+                match body.get("type"):
+                    case "url_verification":
+                        return BoltResponse(status=200, body={"challenge": body.get("challenge")})
+                    case "app_rate_limited":
+                        log.error("slack.events-limited", minute=body.get("minute_rate_limited"))
+                        ears.missed(self.name)
+                        return BoltResponse(status=200)
+                    case "event_callback":
+                        await self._hear(body, talk, ears)
+                        return BoltResponse(status=200)
+                answer = await talk.take(body)
+                return BoltResponse(status=200) if answer is None else BoltResponse(status=200, body=answer)
+            except RondanError as error:
+                log.error("slack.not-kept", error=str(error))
+            except Exception:
+                log.exception("slack.not-taken", kind=body.get("type"))
+            return BoltResponse(status=500)  # which is no acknowledgement, by Socket Mode either: it comes again
 
         return receive
 
+    def _mind_repetition(self, request: AsyncBoltRequest, ears: Ears) -> None:
+        """Slack's last attempt with an event means that for six minutes nothing arrived or nothing could be kept; what
+        was older it has given up, whether or not a connection broke.
+        """
+        number, now = request.headers.get("x-slack-retry-num", ["0"])[0], asyncio.get_running_loop().time()
+        if number.isdecimal() and int(number) >= LAST_ATTEMPT and now > self._doubted + DOUBT_EVERY:
+            self._doubted = now
+            log.warning("slack.given-up")
+            ears.missed(self.name)
+
     async def _hear(self, body: Mapping[str, Any], talk: Talk, ears: Ears) -> None:
         """Keep what an event tells; returns after it is durable."""
-        event = body["event"]
+        event = body.get("event") or {}
         match event.get("type"):
             case "app_home_opened":
                 talk.open_home(event, str(body.get("team_id") or ""))
@@ -178,107 +223,49 @@ class SlackChat(Posts):
             case "subteam_members_changed":
                 self._people.forget_groups()
                 return
-        for told in self._hearing.events(body):
+        try:
+            heard = self._hearing.events(body)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            log.exception("slack.not-understood", kind=event.get("type"))  # nor would it be if it came again
+            return
+        for told in heard:
+            if body.get("is_ext_shared_channel") and not await self._may_keep(told, event):
+                continue
             await ears.keep(told)
-            if isinstance(told, Commented) and not told.person.name:
-                self._learn(told, ears)
+            self._name(told)
+            if isinstance(told, Moved):  # what came by the new id before is looked for
+                ears.missed(self.name)
 
-    def _learn(self, told: Commented, ears: Ears) -> None:
-        """Find out what somebody is called, and tell their words once more with it: Slack is not kept waiting."""
+    async def _may_keep(self, told: Heard, event: Mapping[str, Any]) -> bool:
+        """In a shared channel: nothing is kept of other organisations' people. Busy if Slack does not say in time who
+        somebody is: then it sends the event again. `team` is not asked, it may be the channel's.
+        """
+        if not isinstance(told, Commented | Reacted):
+            return True
+        team = str((event.get("message") or event).get("user_team") or "")
+        return await self._people.is_ours(told.person.id, team, within=LOOKS_UP)
 
-        async def ask() -> None:
-            name = (await self._people.profile(told.person.id)).name
-            if name:
-                await ears.keep(replace(told, person=replace(told.person, name=name)))
+    # --- names ---
 
-        if told.person.id not in self._learning and len(self._learning) < LEARNING:
-            task = self._learning[told.person.id] = asyncio.create_task(ask())
-            task.add_done_callback(lambda _done: self._learning.pop(told.person.id, None))
+    def _name(self, told: Heard) -> None:
+        """Somebody without a name spoke: Slack is asked for it later, and not kept waiting for our acknowledgement."""
+        if isinstance(told, Commented) and not told.person.name and len(self._nameless) < LEARNING:
+            self._nameless.setdefault(told.person.id, told)
+            self._names_wanted.set()
 
-    # --- Socket Mode ---
-
-    async def _socket(self, app: AsyncApp, api: Api, ears: Ears) -> None:
-        """Two connections, each watched: a client that was given a dead address would try it for ever."""
-        assert self._app_token is not None
-        await self._probe(api)
-        handlers = [AsyncSocketModeHandler(app, self._app_token) for _ in range(CONNECTIONS)]
-        connecting: list[asyncio.Task[None]] = [asyncio.create_task(_connect(one)) for one in handlers]
-        loop = asyncio.get_running_loop()
-        heard = dict.fromkeys(range(CONNECTIONS), loop.time())
-        away_since: float | None = loop.time()
-        try:
-            while True:
-                up = [await one.client.is_connected() for one in handlers]
-                now = loop.time()
-                for number, handler in enumerate(handlers):
-                    if up[number]:
-                        heard[number] = now
-                    elif now - heard[number] > STALE:
-                        log.warning("slack.stale-connection", connection=number)
-                        handler.client.wss_uri = None
-                        heard[number] = now
-                if any(up):
-                    if away_since is not None:
-                        log.info("slack.connected", connections=sum(up), workspace=self.address)
-                        if self._ready is not None:
-                            self._ready(self.address)
-                            self._ready = None
-                        ears.missed(self.name)
-                    away_since = None
-                elif away_since is None:
-                    away_since = now
-                await asyncio.sleep(LOOK_EVERY if all(up) else 0.1)
-        finally:
-            for task in connecting:
-                task.cancel()
-            await asyncio.gather(*connecting, return_exceptions=True)
-            for handler in handlers:
-                await handler.client.close()  # type: ignore[no-untyped-call]
-
-    async def _probe(self, api: Api) -> None:
-        """Whether the app token is good: its own client would never say so."""
+    async def _learn(self, ears: Ears) -> None:
+        """Find out what people are called, one after the other, and tell their words once more with it."""
         while True:
-            try:
-                answer = await api.client.apps_connections_open(app_token=self._app_token or "")
-                if answer.get("ok"):
-                    return
-            except Exception as error:
-                known = refused(error, "apps.connections.open", None, self._clock())
-                known.__cause__ = error
-                if (end := fatal(known, "RONDAN_SLACK_APP_TOKEN")) is not None:
-                    raise end from error
-                log.warning("slack.unreachable", error=str(known))
-            await asyncio.sleep(5)
-
-    # --- HTTP ---
-
-    async def _http(self, app: AsyncApp, ears: Ears) -> None:
-        async def events(request: web.Request) -> web.Response:
-            return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
-
-        site = web.Application(client_max_size=2**20)
-        site.add_routes([web.post(PATH, events)])
-        runner = web.AppRunner(site, access_log=None, shutdown_timeout=3)
-        await runner.setup()
-        try:
-            host, port = self._listen
-            try:
-                await web.TCPSite(runner, host, port).start()
-            except OSError as error:
-                problem = f"Slack's events can't be heard at {host}:{port} ({error.strerror or error})"
-                raise ConfigError(f"{problem}: set RONDAN_SLACK_LISTEN to another address") from error
-            address = f"http://{host}:{runner.addresses[0][1]}{PATH}"
-            log.info("slack.listening", address=address, workspace=self.address)
-            if self._ready is not None:
-                self._ready(address)
-            ears.missed(self.name)
-            await asyncio.Event().wait()
-        finally:
-            await runner.cleanup()
-
-
-async def _connect(handler: AsyncSocketModeHandler) -> None:
-    await handler.connect_async()  # type: ignore[no-untyped-call]
+            await self._names_wanted.wait()
+            while self._nameless:
+                who, told = next(iter(self._nameless.items()))
+                try:
+                    if name := (await self._people.profile(who)).name:
+                        await ears.keep(replace(told, person=replace(told.person, name=name)))
+                except Exception as error:
+                    log.warning("slack.not-named", error=str(error), exc_info=not isinstance(error, RondanError))
+                del self._nameless[who]
+            self._names_wanted.clear()
 
 
 @contextlib.contextmanager
@@ -291,8 +278,23 @@ def _quiet_environment() -> Iterator[None]:
         os.environ.update(found)
 
 
+class _Discreet(logging.Filter):
+    """Lets nothing through by which somebody else could get in: the address of a connection holds a ticket. That Slack
+    can't be reached takes one line.
+    """
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = SECRET.sub("…", record.getMessage()), ()
+        if record.exc_info and isinstance(record.exc_info[1], aiohttp.ClientError | OSError | SlackClientError):
+            record.exc_info = None
+        return True
+
+
 def _logger() -> logging.Logger:
     """Bolt's and the SDK's log. At DEBUG they print whole payloads, with people's words: never that far."""
     logger = logging.getLogger("slack")
     logger.setLevel(logging.WARNING)
+    if not logger.filters:
+        logger.addFilter(_Discreet())
     return logger

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.platforms.slack.budget import ROOM, fits, paged, smaller, too_long, weigh
 from bot.platforms.slack.layout import checked, label, message_blocks, told_apart
 from bot.platforms.slack.richtext import ZWSP, Json, escape, plain_text, tidy
 from core.chat import Choice
 from core.errors import Poison
-from core.message import Field, Form, Message
+from core.message import Field, Form, Message, without_pictures
 from core.paging import words
 from core.text import cut, graphemes, length, shorten
 
@@ -36,13 +36,13 @@ _SPARKS = re.compile(r"(?<=[@#:])(?=\S)|(?<=www)(?=\.)", re.IGNORECASE)  # @here
 # --- messages ---
 
 
-def posted(message: Message, key: str | None = None) -> Json:
+def posted(message: Message, key: str | None = None, ids: Mapping[str, str] | None = None) -> Json:
     """The body that posts or updates a message; the channel and `ts` are the caller's.
 
-    `key` (24 hex digits) rides as metadata; an update without it keeps the one that is there. Raises `Poison` for a
-    message that does not fit.
+    `key` (24 hex digits) rides as metadata; an update without it keeps the one that is there. `ids` are those of the
+    pictures' files; without it their places are kept. Raises `Poison` for a message that does not fit.
     """
-    blocks = message_blocks(message)
+    blocks = message_blocks(message, ids=ids)
     weight = weigh(blocks)
     if not weight.within(ROOM):
         raise too_long(message, weight)
@@ -84,11 +84,12 @@ def _fallback(message: Message) -> str:
 
 
 def view(message: Message, title: str, private_metadata: str = "", callback_id: str = "") -> Json:
-    """A message as a modal without fields, for private reading. Slack itself labels the button that closes it.
+    """A message as a modal without fields, for private reading, its pictures left out: a view must stand at once.
 
-    `title` is cut to 24 characters. Raises `Poison` for more than a view holds; what `fits` a message fits here.
+    `title` is cut to 24 characters; Slack itself labels the button that closes it. Raises `Poison` for more than a view
+    holds; what `fits` a message fits here.
     """
-    blocks = message_blocks(message, tables=False)
+    blocks = message_blocks(without_pictures(message), tables=False)
     if len(blocks) > VIEW_BLOCKS or _size(blocks) > VIEW_SIZE:
         raise Poison(
             f"“{shorten(message.title, 60)}” is too long for a view of Slack: {len(blocks)} of {VIEW_BLOCKS} blocks, "
@@ -103,7 +104,7 @@ def home(messages: Sequence[Message]) -> Json:
     taken: set[str] = set()
     for message in messages:
         line: list[Json] = [{"type": "divider"}] if blocks else []
-        more = [*blocks, *line, *message_blocks(message, tables=False)]
+        more = [*blocks, *line, *message_blocks(without_pictures(message), tables=False)]
         if len(more) > VIEW_BLOCKS or _size(more) > VIEW_SIZE:
             break
         for one in more[len(blocks) :]:

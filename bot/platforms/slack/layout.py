@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from bot.platforms.slack.richtext import (
@@ -25,10 +25,12 @@ from bot.platforms.slack.richtext import (
     within,
 )
 from core.document import Break, Code, Heading, List, Paragraph, Quote, Spans, Table, spans
-from core.message import Action, Divider, Message, MessageBlock, Small
+from core.message import Action, Divider, Message, MessageBlock, Picture, Small
 from core.text import length, shorten
 
 HEADER = 150  # UTF-16 units
+ALT = 2000
+NO_FILE = "F0000000000"  # as an id of Slack's looks
 SMALL = 2000
 """UTF-16 units of small print; what is longer is shown in the size of the text."""
 ROWS, COLUMNS = 100, 20  # of a table
@@ -47,17 +49,23 @@ def _part(kind: str, elements: list[Json]) -> Json:
     return {"type": f"rich_text_{kind}", "elements": elements}
 
 
-def blocks_of(blocks: Sequence[MessageBlock], *, tables: bool = True) -> list[Json]:
+def blocks_of(
+    blocks: Sequence[MessageBlock], *, tables: bool = True, ids: Mapping[str, str] | None = None
+) -> list[Json]:
     """What a message shows, as Slack's blocks, without buttons. Neighbours in rich text are one block.
 
-    `tables`: a table may be a block of its own, which only messages take, and each only one.
+    `tables`: a table may be a block of its own, which only messages take, and each only one. `ids`: the files of
+    pictures, by what these are drawn from.
     """
     tables = tables and sum(isinstance(one, Table) for one in blocks) == 1
     out: list[Json] = []
     flow: list[Json] = []  # parts of the rich text that is being written
     before: MessageBlock | None = None
     for one in blocks:
-        block = _own_block(one, first=not out and not flow, tables=tables)
+        if isinstance(one, Picture):
+            block = _image(one, ids)
+        else:
+            block = _own_block(one, first=not out and not flow, tables=tables)
         if block is not None:
             out += [_rich(flow), block] if flow else [block]
             flow = []
@@ -65,6 +73,14 @@ def blocks_of(blocks: Sequence[MessageBlock], *, tables: bool = True) -> list[Js
             continue
         before = one
     return [*out, _rich(flow)] if flow else out
+
+
+def _image(one: Picture, ids: Mapping[str, str] | None) -> Json | None:
+    """A picture that was drawn. Where no files are told of, a place is kept for it."""
+    if not one.png:
+        return None
+    alt = shorten(tidy(one.alt), ALT)
+    return {"type": "image", "slack_file": {"id": ids[one.of] if ids is not None else NO_FILE}, "alt_text": alt}
 
 
 def _own_block(one: MessageBlock, *, first: bool, tables: bool) -> Json | None:
@@ -95,7 +111,7 @@ def _flowed(flow: list[Json], before: MessageBlock | None, one: MessageBlock) ->
             kind, elements = "preformatted", _drawn(one)
         case Small():
             kind, elements = "section", trimmed(inline(one.spans))
-        case Divider():
+        case Divider() | Picture():
             return False
         case _:
             kind, elements = "section", within(one)
@@ -188,12 +204,12 @@ def _cell(text: str, *, bold: bool) -> Json:
 # --- buttons ---
 
 
-def message_blocks(message: Message, *, tables: bool = True) -> list[Json]:
+def message_blocks(message: Message, *, tables: bool = True, ids: Mapping[str, str] | None = None) -> list[Json]:
     """All that is shown: at least one block with text, then the buttons."""
-    body = blocks_of(message.blocks, tables=tables)
-    if all(block["type"] == "divider" for block in body):
+    body = blocks_of(message.blocks, tables=tables, ids=ids)
+    if all(block["type"] in ("divider", "image") for block in body):
         nothing = Paragraph(spans=spans(shorten(message.title, 500) or "…"))
-        body = blocks_of([nothing, *message.blocks]) or blocks_of([Paragraph(spans=spans("…"))])
+        body = blocks_of([nothing, *message.blocks], ids=ids) or blocks_of([Paragraph(spans=spans("…"))])
     return [*body, *_rows(message.actions)]
 
 

@@ -45,11 +45,14 @@ class Profile:
 
 
 class People:
-    """`moderators`: ids of people (`U…`, `W…`) and of user groups (`S…`); the admins of the workspace moderate too."""
+    """`moderators` and `authors`: ids of people (`U…`, `W…`) and of user groups (`S…`); the admins of the workspace
+    moderate too.
+    """
 
-    def __init__(self, posts: Posts, moderators: Sequence[str], clock: Clock) -> None:
+    def __init__(self, posts: Posts, moderators: Sequence[str], clock: Clock, authors: Sequence[str] = ()) -> None:
         self._posts = posts
         self._moderators = tuple(moderators)
+        self._authors = tuple(authors)
         self._clock = clock
         self._profiles: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Profile]] = {}
@@ -151,14 +154,18 @@ class People:
         profile = await self.profile(who, within)
         if not profile.member:
             return READER
+        author: frozenset[Role] = frozenset({"author"} if await self._is_among(self._authors, who, within) else ())
         if profile.admin:
-            return READER | {"host", "moderator", "admin"}
-        if who in self._moderators or await self._is_in_group(who, within):
-            return READER | {"moderator"}
-        return READER
+            return READER | author | {"host", "moderator", "admin"}
+        if await self._is_among(self._moderators, who, within):
+            return READER | author | {"moderator"}
+        return READER | author
 
-    async def _is_in_group(self, who: str, within: float) -> bool:
-        for group in self._moderators:
+    async def _is_among(self, listed: Sequence[str], who: str, within: float) -> bool:
+        """Whether a list names a person, or a group that they are in."""
+        if who in listed:
+            return True
+        for group in listed:
             if group.startswith("S") and who in await self._members(group, within):
                 return True
         return False

@@ -24,19 +24,27 @@ PLACE_GONE = {
     "missing_scope": "the app lacks a scope: install it again from `rondan slack manifest`",
     "team_access_not_granted": "the app is not installed for this workspace",
     "ekm_access_denied": "the workspace's administrators have suspended this",
-    "org_login_required": "the workspace is being moved",
 }
 MESSAGE_GONE = {
     "message_not_found": "the message is not there any more",
     "thread_not_found": "the message to answer is not there any more",
     "cannot_reply_to_message": "that message takes no answers",
-    "cant_update_message": "the message is not ours",
-    "cant_delete_message": "the message is not ours",
-    "edit_window_closed": "the workspace no longer lets that message be edited",
 }
-LATER = {"ratelimited": 30, "rate_limited": 30, "message_limit_exceeded": 3600, "accesslimited": 300}  # seconds
-UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+REFUSED = {
+    "cant_update_message": "the message stands, but this app did not post it",
+    "cant_delete_message": "the message stands, but this app did not post it",
+    "edit_window_closed": "the message stands, but the workspace no longer lets it be edited",
+}
+"""Of what else is surely not done, and would be refused again, those that need a word."""
+LATER = {
+    "ratelimited": 30, "rate_limited": 30, "message_limit_exceeded": 3600, "accesslimited": 300,
+    "org_login_required": 300, "external_channel_migrating": 300,
+}  # fmt: skip
+"""Seconds until it may be tried again: too much at once, or the workspace or channel is being moved."""
+UNSURE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "update_failed"}
 NO_ACCESS = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission"}
+WRONG_TOKEN = {"missing_scope", "not_allowed_token_type"}
+"""Where a token is tried: it is one of another kind, or was made without what it is for."""
 
 
 def refused(error: BaseException, method: str, place: Place | None, now: datetime) -> ChatError:
@@ -49,7 +57,7 @@ def refused(error: BaseException, method: str, place: Place | None, now: datetim
             return _by_name(error, method, where, now)
         case aiohttp.ClientConnectorError():
             return Busy(f"Slack can't be reached: {error}", until=now + timedelta(seconds=10))
-    return Unknown(f"the call of {method} broke off{where}: {error!r}")
+    return Unknown(f"the call of {method} broke off{where}: {type(error).__name__}: {error}")
 
 
 def name_of(error: BaseException | None) -> str:
@@ -61,17 +69,25 @@ def name_of(error: BaseException | None) -> str:
     return name_of(cause) if cause is not None else ""
 
 
+def patience(error: BaseException, usual: float = 30) -> float:
+    """Seconds that Slack wants to be left alone for; `usual` if it does not say so in a way that can be read."""
+    headers = dict(getattr(getattr(error, "response", None), "headers", None) or {})
+    said = next((str(value) for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return max(float(said), 1.0) if said.isdecimal() else usual
+
+
 def _by_name(error: SlackApiError, method: str, where: str, now: datetime) -> ChatError:
     name, status = name_of(error), getattr(error.response, "status_code", 0)
     said = f"Slack says {name or status} to {method}"
     if status == 429 or name in LATER:
-        headers = {key.lower(): value for key, value in dict(error.response.headers or {}).items()}
-        wait = float(headers.get("retry-after") or LATER.get(name, 30))
+        wait = patience(error, LATER.get(name, 30))
         return Busy(f"{said}{where}", until=now + timedelta(seconds=wait))
     if name in MESSAGE_GONE:
         return Gone(f"{MESSAGE_GONE[name]}{where}", what="message")
     if name in PLACE_GONE:
         return Gone(f"{PLACE_GONE[name]}{where} — {said}")
+    if name in REFUSED:
+        return Poison(f"{REFUSED[name]}{where} — {said}")
     if name in NO_ACCESS:
         return Busy(f"Slack refuses the token: {said}", until=now + timedelta(minutes=5))
     if name in UNSURE or status >= 500 or not name:
@@ -79,9 +95,17 @@ def _by_name(error: SlackApiError, method: str, where: str, now: datetime) -> Ch
     return Poison(f"{said}{where}")
 
 
+TOKENS = {
+    "RONDAN_SLACK_BOT_TOKEN": "it must be the Bot User OAuth Token (xoxb-…) from Install App",
+    "RONDAN_SLACK_APP_TOKEN": "it must be an App-Level Token (xapp-…) with the scope connections:write",
+}
+
+
 def fatal(error: ChatError, setting: str) -> ConfigError | None:
     """The end of the program, if Slack refuses a token for good."""
     name = name_of(error.__cause__)
     if name in NO_ACCESS:
         return ConfigError(f"Slack refuses {setting} ({name}): copy it again from the app's settings")
+    if name in WRONG_TOKEN:
+        return ConfigError(f"Slack refuses {setting} ({name}): {TOKENS[setting]}")
     return None

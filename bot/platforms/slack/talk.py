@@ -18,11 +18,12 @@ import structlog
 from bot.platforms.slack import asked, encode, slash
 from bot.platforms.slack.answers import MORE, Answers, line, refusal
 from bot.platforms.slack.asked import Body
+from bot.platforms.slack.callers import Callers, TurnedAway
 from bot.platforms.slack.hearing import Hearing
-from bot.platforms.slack.people import READER, People
+from bot.platforms.slack.people import People
 from bot.platforms.slack.posts import Posts
 from bot.platforms.slack.refusals import name_of
-from core.chat import Caller, Choice, Desk, Ears, Person
+from core.chat import Caller, Choice, Desk, Ears
 from core.document import Paragraph, Quote, spans
 from core.errors import ChatError, Gone
 from core.message import Action, Form, Message, Reply
@@ -32,7 +33,6 @@ from core.text import shorten
 log = structlog.get_logger()
 
 WAITS = 2.0  # seconds that Slack surely still waits for an acknowledgement
-ASKS = 1.2  # seconds that we wait for what Slack knows of a person: a window must be opened within three
 AGAIN = 0.7  # seconds in which a second press of the same is the same press
 CLOSES = 3.0  # seconds at the end for what is being answered
 ARRIVES = 0.5  # seconds after which an acknowledgement has surely arrived
@@ -60,8 +60,7 @@ class Talk:
         self._hearing = hearing
         self._desk = desk
         self._ears = ears
-        self._language = language
-        self._zone = zone
+        self._callers = Callers(posts, people, hearing, language=language, zone=zone)
         self._tasks: set[asyncio.Task[None]] = set()
         self._specs = {spec.name: spec for spec in desk.commands() if spec.on == "line"}
         self._points = {slash.callback(spec): spec for spec in desk.commands() if spec.on == "message"}
@@ -90,7 +89,7 @@ class Talk:
     def open_home(self, event: Body, team: str) -> None:
         """A person opened the app's own page."""
         if event.get("tab") == "home":
-            body = {"user": {"id": str(event["user"])}, "team": {"id": team}}
+            body = {"user": {"id": str(event["user"])}, "team_id": team}
             self._later(self._home(body), body)
 
     async def close(self) -> None:
@@ -112,12 +111,14 @@ class Talk:
         try:
             try:
                 await work
+            except TurnedAway as no:
+                await self._tell(body, no.reply)
             except ChatError as error:
                 if (kind := name_of(error)) in DONE:
                     log.info("slack.twice", error=str(error))
                 elif kind in TOO_SLOW:
                     log.warning("slack.too-slow", error=str(error))
-                    await self._tell(body, refusal(self._language_of(body), "slow"))
+                    await self._tell(body, refusal(self._callers.language(body), "slow"))
                 else:
                     raise
         except Exception:
@@ -129,40 +130,15 @@ class Talk:
                 log.exception("slack.not-answered")
 
     def _failure(self, body: Body, number: str) -> Reply:
-        return refusal(self._language_of(body), "failed", number=number)
+        return refusal(self._callers.language(body), "failed", number=number)
 
     async def _tell(self, body: Body, reply: Reply) -> None:
-        await self._answers.tell(body, asked.channel(body), reply)
-
-    # --- who asks ---
-
-    async def _caller(self, body: Body) -> Caller:
-        who = asked.who(body)
-        try:
-            async with asyncio.timeout(ASKS):
-                roles = await self._people.roles(who)
-        except TimeoutError:
-            log.warning("slack.person-unknown", error=f"Slack did not say within {ASKS} s who may do what")
-            roles = READER
-        profile = self._people.seen(who)
-        return Caller(
-            platform="slack",
-            person=Person(id=who, name=profile.name),
-            channel=asked.channel(body),
-            community=str(body.get("team_id") or (body.get("team") or {}).get("id") or self._posts.team),
-            language=self._language_of(body),
-            roles=roles,
-            zone=profile.zone or self._zone,
-        )
-
-    def _language_of(self, body: Body) -> str:
-        language = self._people.seen(asked.who(body)).language
-        return language if language in ("ja", "en") else self._language
+        await self._answers.tell(body, self._callers.channel(body), reply)
 
     # --- commands ---
 
     async def _command(self, body: Body) -> None:
-        caller = await self._caller(body)
+        caller = await self._callers.caller(body)
         typed = slash.line(str(body["command"]), str(body.get("text") or ""), self._specs)
         spec, rest = slash.meant(typed, self._specs.values())
         may = spec is not None and bool(caller.roles & spec.roles)
@@ -212,7 +188,7 @@ class Talk:
         if pressed.startswith(HOME_BUTTON):
             await self._home(body, pressed.removeprefix(HOME_BUTTON))
             return
-        caller = await self._caller(body)
+        caller = await self._callers.caller(body, reads=pressed.startswith((MORE, *READING)))
         message = body.get("message") or {}
         private = bool((body.get("container") or {}).get("is_ephemeral"))
         if pressed.startswith(MORE):
@@ -255,7 +231,10 @@ class Talk:
             done, _ = await asyncio.wait({working}, timeout=WAITS)
             if not done:
                 self._later(self._answered_later(working, body), body)
-                return {"response_action": "update", "view": self._noted(body, line(self._language_of(body), "wait"))}
+                return {
+                    "response_action": "update",
+                    "view": self._noted(body, line(self._callers.language(body), "wait")),
+                }
             reply = working.result()
             if reply.ok:
                 return {"response_action": "update", "view": self._noted(body, reply)}
@@ -281,7 +260,10 @@ class Talk:
 
     async def _submit(self, body: Body) -> Reply:
         view = body["view"]
-        caller = await self._caller(body)
+        try:
+            caller = await self._callers.caller(body)
+        except TurnedAway as no:
+            return no.reply
         name, given = str(view["callback_id"]), slash.filled(view)
         if not name.startswith("command:"):
             return await self._desk.submit(caller, name, given, asked.known(body).get("anchor"))
@@ -324,7 +306,9 @@ class Talk:
         command, _, option = rest.rpartition(":")
         typed = str(body.get("value") or "")
         try:
-            found = list(await self._desk.complete(await self._caller(body), command, option, typed))
+            found = list(await self._desk.complete(await self._callers.caller(body), command, option, typed))
+        except TurnedAway:
+            found = []
         except Exception:
             log.exception("slack.not-completed", command=command, option=option)
             found = []
@@ -337,7 +321,7 @@ class Talk:
 
     async def _pointed(self, body: Body) -> None:
         spec = self._points.get(str(body["callback_id"]))
-        caller = await self._caller(body)
+        caller = await self._callers.caller(body)
         if spec is None:
             reply = refusal(caller.language, "refused.stale")
         elif spec.name == SAVE:
@@ -351,7 +335,8 @@ class Talk:
         writer = str(message.get("user") or "")
         if writer != caller.person.id and not caller.roles & {"moderator", "admin"}:
             return refusal(caller.language, "save.not-yours")
-        await self._people.profile(writer)
+        if not (ours := (await self._people.profile(writer)).ours):
+            return refusal(caller.language, "slow" if ours is None else "save.foreign")
         said = self._hearing.comment(message, caller.channel or "", saved=True)
         if said is None or not said.text or said.thread is None:
             return refusal(caller.language, "save.no-answer")
@@ -368,7 +353,7 @@ class Talk:
 
         Asking for what is new makes it old, so what was new at the first look stays for a while.
         """
-        caller = replace(await self._caller(body), channel=None)
+        caller = replace(await self._callers.caller(body), channel=None)
         now, who = asyncio.get_running_loop().time(), caller.person.id
         at, digest = self._homes.get(who, (-HOME_STANDS, None))
         if digest is None or period or now - at > HOME_STANDS or digest.language != caller.language:

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.platforms.room import Entry
 from core.errors import RondanError
-from core.message import Form, Message, Reply, message_to_json, to_text
+from core.message import Form, Message, Reply, message_to_json, pictures_of, to_text
 
 Encoders = Mapping[str, Callable[[Message], object]]
 """Name of a platform → its encoder, for the tabs that show how a message would look there."""
 
 
 def message(one: Message) -> dict[str, Any]:
-    """A message for the page: as the core writes it, without addresses that are not web addresses."""
+    """A message for the page: as the core writes it, without addresses that are not web addresses.
+
+    What a picture is drawn from stays here, and one that was not drawn too.
+    """
     data: dict[str, Any] = _only_web_links(message_to_json(one))
+    data["blocks"] = [
+        {name: value for name, value in block.items() if name != "of"}
+        for block in data["blocks"]
+        if block["kind"] != "picture" or block["png"]
+    ]
+    return data
+
+
+def kept(one: Message, anchor: str) -> dict[str, Any]:
+    """The same of a message that stands in the room: its pictures are named, not told again with each change."""
+    data = message(one)
+    pictures = [block for block in data["blocks"] if block["kind"] == "picture"]
+    for number, (block, picture) in enumerate(zip(pictures, pictures_of(one), strict=True)):
+        version = hashlib.blake2b(picture.png, digest_size=8).hexdigest()
+        block["src"] = f"/api/messages/{anchor}/pictures/{number}?v={version}"
+        del block["png"]
     return data
 
 
@@ -60,7 +81,7 @@ def entry(one: Entry, *, viewer: str, author: str, replies: int, newest: str | N
         ],
     }
     if one.message is not None:
-        data["message"] = message(one.message)
+        data["message"] = kept(one.message, one.id)
     else:
         data["text"] = one.text
     return data
@@ -94,6 +115,10 @@ def reply(one: Reply, encoders: Encoders) -> dict[str, Any]:
         "ok": one.ok,
         "replace": one.replace,
         "views": views(one.message, encoders),
+        "files": [
+            {"name": each.name, "kind": each.kind, "content": base64.b64encode(each.content).decode()}
+            for each in one.files
+        ],
     }
 
 

@@ -8,6 +8,7 @@
     GET  /api/messages/ID             one message
     GET  /api/messages/ID/thread      the message's root and all under it
     GET  /api/messages/ID/views       as text and as other platforms get it
+    GET  /api/messages/ID/pictures/N  a picture in it, the first being 0
     POST /api/messages/ID/react       {emoji, added}
     POST /api/messages/ID/comment     {text}
     POST /api/messages/ID/edit        {text}
@@ -43,7 +44,7 @@ from bot.platforms.web.live import Live
 from bot.platforms.web.slash import LINE_LIMIT, offers
 from core.chat import Caller, Desk, Ears, Place, Role
 from core.errors import ConfigError
-from core.message import Form, Reply
+from core.message import Form, Reply, pictures_of
 
 PAGE = 50  # messages a load
 STREAMS = 16  # open live connections of one person
@@ -136,6 +137,7 @@ class WebChat(RoomChat):
             web.get(message, self._get_message),
             web.get(message + "/thread", self._get_thread),
             web.get(message + "/views", self._get_views),
+            web.get(message + "/pictures/{number:[0-9]{1,2}}", self._get_picture),
             web.post(message + "/{doing:react|comment|edit|delete}", self._post_doing),
             web.post("/api/ask", self._post_ask),
             web.post("/api/press", self._post_press),
@@ -267,6 +269,16 @@ class WebChat(RoomChat):
         if entry.message is None:
             raise Denied(404, "gone", "That message is not there any more.")
         return web.json_response(encode.views(entry.message, self._encoders))
+
+    async def _get_picture(self, request: web.Request) -> web.Response:
+        self._who(request)
+        entry, number = self._find(request), int(request.match_info["number"])
+        pictures = pictures_of(entry.message) if entry.message is not None and entry.deleted is None else ()
+        if number >= len(pictures):
+            raise Denied(404, "gone", "That picture is not there any more.")
+        # Its address says which version it is: an edited message has another.
+        keep = {"Cache-Control": "private, max-age=86400, immutable"}
+        return web.Response(body=pictures[number].png, content_type="image/png", headers=keep)
 
     async def _get_live(self, request: web.Request) -> web.StreamResponse:
         who = self._who(request)

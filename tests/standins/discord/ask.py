@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.standins.discord.errors import Refusal
+from tests.standins.discord.uploads import Files
 
 if TYPE_CHECKING:
     from tests.standins.discord.server import Discord
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Ask:
-    """A request as handlers see it: the parts of the path that the template leaves open, the query, the JSON body."""
+    """A request as handlers see it: what stands in the path where the template is open, query, JSON body, files."""
 
     route: str
     args: list[str]
     query: Mapping[str, str]
     body: Any
+    files: Files = field(default_factory=dict)
 
     def snowflake(self, at: int) -> int:
         try:

@@ -139,6 +139,8 @@ def _one(one: object, path: Sequence[str | int], allowed: frozenset[int], form: 
         _section(one, path, form)
     elif kind in (ROW, CONTAINER):
         _group(one, path, form, modal)
+    elif kind == GALLERY:
+        _gallery(one, path, form)
     elif kind == SEPARATOR and one.get("spacing", 1) not in (1, 2):
         form.bad([*path, "spacing"], "Value must be one of {1, 2}.", "BASE_TYPE_CHOICES")
 
@@ -157,6 +159,21 @@ def _group(one: Raw, path: Sequence[str | int], form: Form, modal: bool) -> None
         width = sum(1 if isinstance(part, dict) and part.get("type") == BUTTON else 5 for part in parts)
         if width > 5:
             form.bad([*path, "components"], "Must be between 1 and 5 in length.", "BASE_TYPE_BAD_LENGTH")
+
+
+def _gallery(one: Raw, path: Sequence[str | int], form: Form) -> None:
+    items = one.get("items")
+    if not isinstance(items, list) or not 1 <= len(items) <= 10:
+        form.bad([*path, "items"], "Must be between 1 and 10 in length.", "BASE_TYPE_BAD_LENGTH")
+        return
+    for at, item in enumerate(items):
+        for key in item.keys() - {"media", "description", "spoiler"}:
+            form.bad([*path, "items", at, key], "Unknown key.", "UNKNOWN_KEY")
+        if item.get("description") is not None:
+            form.length([*path, "items", at, "description"], item["description"], 1, 1024)
+        address = (item.get("media") or {}).get("url")
+        if not isinstance(address, str) or not address.startswith(("attachment://", "https://", "http://")):
+            form.bad([*path, "items", at, "media", "url"], "Scheme is not supported.", "URL_TYPE_INVALID_SCHEME")
 
 
 def _section(one: Raw, path: Sequence[str | int], form: Form) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tests.standins.discord import components
@@ -11,6 +12,7 @@ from tests.standins.discord.basics import EPHEMERAL, V2, Raw, User
 from tests.standins.discord.errors import Form, Refusal
 from tests.standins.discord.message import Message, walk
 from tests.standins.discord.pings import Woken, woken
+from tests.standins.discord.uploads import Files, attach, resolve
 from tests.standins.discord.world import Channel
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def draft(
     usual: tuple[str, ...] = REGULAR,
     replied: User | None = None,
     more: frozenset[str] = frozenset(),
+    files: Files = MappingProxyType({}),
 ) -> Draft:
     """Reads a body for a new message, or for an edit of `old`. `more` are keys that the route knows besides."""
     form = Form()
@@ -92,7 +95,11 @@ def draft(
     form.done()
     if not (content or embeds or parts or body.get("attachments") or body.get("poll")):
         raise Refusal(50006)
-    parts = copy.deepcopy(parts)
+    parts, embeds = copy.deepcopy(parts), copy.deepcopy(embeds)
+    attachments = attach(discord, body, files, channel, old, form)
+    resolve(parts, embeds, [raw for raw, _ in attachments], form)
+    form.done()
+    discord.files |= {raw["id"]: content for raw, content in attachments}
     text = "\n".join([content, *(str(one["content"]) for one in walk(parts) if one["type"] == 10)])
     pings = woken(
         text,
@@ -107,6 +114,7 @@ def draft(
         "content": content,
         "embeds": [_shown(one) for one in embeds],
         "components": parts,
+        "attachments": [raw for raw, _ in attachments],
         "flags": flags,
         "mentions": list(pings.users),
         "roles": list(pings.roles),

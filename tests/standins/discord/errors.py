@@ -19,6 +19,7 @@ CODES: Mapping[int, tuple[int, str]] = {
     20028: (429, "The write action you are performing on the channel has hit the write rate limit"),
     30010: (400, "Maximum number of reactions reached (20)"),
     30046: (429, "Maximum number of edits to messages older than 1 hour reached. Try again later"),
+    40005: (413, "Request entity too large"),
     40033: (400, "This message has already been crossposted"),
     40058: (400, "You cannot send messages in a forum channel"),
     40060: (400, "Interaction has already been acknowledged"),

@@ -139,7 +139,7 @@ async def thread_new(discord: Discord, ask: Ask) -> Raw:
         raise Refusal(40067)
     if channel.moderated.intersection(tags):
         discord.need(channel, P.MANAGE_THREADS)
-    made = draft(discord, first, channel, ask.route)
+    made = draft(discord, first, channel, ask.route, files=ask.files)
     duration = body.get("auto_archive_duration", 1440)
     thread = discord.open_thread(channel, PUBLIC_THREAD, body["name"], discord.me, applied=tags, auto_archive=duration)
     message = discord.post(thread, discord.me, ident=thread.id, **made.fields)

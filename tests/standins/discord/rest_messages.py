@@ -48,7 +48,7 @@ async def create(discord: Discord, ask: Ask) -> Raw:
     discord.need(channel, P.SEND_MESSAGES_IN_THREADS if channel.is_thread else P.SEND_MESSAGES)
     body = ask.body if isinstance(ask.body, dict) else {}
     replied = _replied(discord, channel, body.get("message_reference"))
-    made = draft(discord, ask.body, channel, ask.route, replied=replied.author if replied else None)
+    made = draft(discord, ask.body, channel, ask.route, replied=replied.author if replied else None, files=ask.files)
     if made.fields["embeds"]:
         discord.need(channel, P.EMBED_LINKS)
     nonce = _nonce(body)
@@ -144,7 +144,7 @@ async def edit(discord: Discord, ask: Ask) -> Raw:
         raise Refusal(50005)
     if message.type not in (0, 19, 20):
         raise Refusal(50068)
-    made = draft(discord, ask.body, message.channel, ask.route, old=message)
+    made = draft(discord, ask.body, message.channel, ask.route, old=message, files=ask.files)
     if time.time() - ((message.id >> 22) + EPOCH) / 1000 > 3600:
         discord.limits.old_edit(str(message.channel.id))
     if message.flags & CROSSPOSTED:

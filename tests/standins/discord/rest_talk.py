@@ -43,7 +43,11 @@ async def callback(discord: Discord, ask: Ask) -> Raw | None:
         _think(discord, answer, data)
     elif kind == 7:
         assert answer.on is not None
-        _edit(discord, answer.on, draft(discord, data, answer.channel, ask.route, old=answer.on, usual=USERS))
+        _edit(
+            discord,
+            answer.on,
+            draft(discord, data, answer.channel, ask.route, old=answer.on, usual=USERS, files=ask.files),
+        )
     elif kind == 8:
         _choices(data)
     elif kind == 9:
@@ -75,7 +79,7 @@ def _said(discord: Discord, answer: Answer) -> Raw:
 
 
 def _say(discord: Discord, ask: Ask, answer: Answer, data: Raw) -> None:
-    made = draft(discord, data, answer.channel, ask.route, usual=USERS)
+    made = draft(discord, data, answer.channel, ask.route, usual=USERS, files=ask.files)
     answer.ephemeral = bool(made.fields["flags"] & EPHEMERAL)
     answer.message = _send(discord, answer, made, 20 if answer.kind == COMMAND else 0)
 
@@ -167,7 +171,9 @@ async def edit_reply(discord: Discord, ask: Ask) -> Raw:
     message = _which(answer, ask)
     if answer.type in (8, 9):
         raise Refusal(10015)
-    _edit(discord, message, draft(discord, ask.body, answer.channel, ask.route, old=message, usual=USERS))
+    _edit(
+        discord, message, draft(discord, ask.body, answer.channel, ask.route, old=message, usual=USERS, files=ask.files)
+    )
     answer.edits.append(ask.body)
     answer.final.set()
     return message.raw(discord.me)
@@ -188,7 +194,9 @@ async def follow_up(discord: Discord, ask: Ask) -> Raw:
     """A further message. The first one after a type 5 takes the place of "is thinking"."""
     answer = _hook(discord, ask)
     thinking = answer.message if answer.type == 5 and answer.message and answer.message.flags & LOADING else None
-    made = draft(discord, ask.body, answer.channel, ask.route, old=thinking, usual=USERS, more=HOOK_KEYS)
+    made = draft(
+        discord, ask.body, answer.channel, ask.route, old=thinking, usual=USERS, more=HOOK_KEYS, files=ask.files
+    )
     if thinking is not None:
         _edit(discord, thinking, made)
         answer.edits.append(ask.body)

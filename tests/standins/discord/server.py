@@ -23,6 +23,7 @@ from tests.standins.discord.people import People
 from tests.standins.discord.pings import Ping
 from tests.standins.discord.routes import find
 from tests.standins.discord.talk import Talk
+from tests.standins.discord.uploads import Files, parts, pictures
 from tests.standins.discord.world import Channel
 
 
@@ -64,6 +65,7 @@ class Discord(Talk, People):
         self.ledger = Ledger()
         self.pings: list[Ping] = []
         self.unguarded: list[Raw] = []
+        self.files: dict[str, bytes] = {}  # what was uploaded, by the ids of attachments
         self.nonce_window = 180.0
         self.shards = 0  # that GET /gateway/bot recommends; 0: one for 1,000 guilds
         self.sessions, self.sessions_reset = 1000, 86_400.0  # that may be started until so many seconds from now
@@ -124,6 +126,10 @@ class Discord(Talk, People):
         """What stands in a channel or thread (or the one of that id), oldest first."""
         return list(self.channels[channel] if isinstance(channel, int) else channel)
 
+    def pictures(self, message: Message) -> list[tuple[bytes, str]]:
+        """What a reader sees of pictures in a message, each with its alternative text."""
+        return pictures(self, message)
+
     # --- limits and faults ---
 
     @property
@@ -182,8 +188,8 @@ class Discord(Talk, People):
             headers = self._admit(request, route, args)
             if handler is None:
                 raise Refusal(0)
-            body = await _read(request)
-            data = await handler(self, Ask(route=route, args=args, query=request.query, body=body))
+            body, files = await _read(request)
+            data = await handler(self, Ask(route=route, args=args, query=request.query, body=body, files=files))
             if fault:
                 await asyncio.sleep(fault.delay)
                 if not fault.slow:
@@ -217,17 +223,17 @@ class Discord(Talk, People):
         return _json(no.status, no.body, {**(headers if no.status < 500 else {}), **no.headers})
 
 
-async def _read(request: web.Request) -> Any:
-    """The JSON of a request; None without a body."""
+async def _read(request: web.Request) -> tuple[Any, Files]:
+    """The JSON of a request, None without a body; and its files."""
+    files: Files = {}
     if request.content_type.startswith("multipart/"):
-        form = await request.post()
-        text = str(form.get("payload_json", "{}"))
+        text, files = await parts(request)
     else:
         text = await request.text()
         if text and request.content_type != "application/json":
             raise Refusal(50035)
     try:
-        return json.loads(text) if text else None
+        return (json.loads(text) if text else None), files
     except ValueError:
         raise Refusal(50109) from None
 

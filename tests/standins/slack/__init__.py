@@ -7,9 +7,10 @@
         await slack.post_to("http://127.0.0.1:…/slack/events")                  # asks url_verification first
 
 The world is built at any time: `mika = slack.person("mika", locale="ja-JP", admin=True)` (`guest="multi"`, `bot=True`),
-`slack.stranger("far")`, `c = slack.channel("general", mika)` (`private=True`, `foreign=True`, `bot=False`: without the
-bot), `c.archived`, `c.refuses = "restricted_action"`, `slack.group("editors", mika)`, `slack.dm(mika)`, `slack.scopes`,
-`slack.free` (no user groups), `slack.install(manifest)` (takes commands, shortcuts, events, scopes from it).
+`slack.stranger("far")`, `slack.colleague("kin")` (of `slack.enterprise`), `c = slack.channel("general", mika)`
+(`private=True`, `foreign=True`, `bot=False`: without the bot), `c.archived`, `c.refuses = "restricted_action"`,
+`slack.group("editors", mika)`, `slack.dm(mika)`, `slack.scopes`, `slack.free` (no user groups),
+`slack.install(manifest)` (takes commands, shortcuts, events, scopes from it).
 
     people       await slack.say(mika, c, "as typed") · say(mika, message, "a reply", broadcast=True, ago=60) · edit
                  · delete · react(mika, m, "👍") · unreact · unfurl(m) · join(c), leave(c) (the bot, or a person)
@@ -30,7 +31,7 @@ bot), `c.archived`, `c.refuses = "restricted_action"`, `slack.group("editors", m
                  · retry_after: pauses before repetitions, (0, 0.2, 0.5) in place of 0, 60, 300 s; () for none
                  · duplicate(1) · reorder(2), release() · with burst(shuffled=True, doubled=0.2): …
     connection   cut() · refresh("warning" | "refresh_requested" | "link_disabled") · dead_urls(1) · refuse_sockets(1)
-                 · outage() · deaf() · sockets.handshakes, sockets.refused, sockets.opened
+                 · hang_sockets(1) · outage() · deaf() · sockets.handshakes, sockets.refused, sockets.opened
     HTTP         sign(body, at=…, secret=…) · outbox.transport.statuses
 
 `driving` has a bot to copy from. What Slack refuses is refused by its name, with the place in `errors` and

@@ -6,6 +6,7 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
+from tests.standins.slack import files
 from tests.standins.slack.ask import Ask, bad
 from tests.standins.slack.basics import Raw, Refusal, moment
 from tests.standins.slack.blocks import check_message, numbered
@@ -166,6 +167,7 @@ def content(slack: Slack, ask: Ask, most: int, old: Message | None = None) -> tu
             raise Refusal("msg_too_long")
         text, warnings = text[:most], ["message_truncated"]
     check_message(blocks or [], slack.text_budget, slack.json_budget)
+    files.shown(slack, blocks or [])
     fields: dict[str, Any] = {"text": text, "parse": parse}
     if blocks is not None or old is None:
         fields["blocks"] = numbered(copy.deepcopy(blocks or []))

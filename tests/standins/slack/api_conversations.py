@@ -23,6 +23,7 @@ async def auth_test(slack: Slack, _: Ask) -> Raw:
         "bot_id": slack.bot_id,
         "app_id": slack.app_id,
         "is_enterprise_install": False,
+        **({"enterprise_id": slack.enterprise} if slack.enterprise else {}),
     }
 
 

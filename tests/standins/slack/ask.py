@@ -119,8 +119,8 @@ def paged(found: Sequence[Any], cursor: str, limit: int) -> tuple[list[Any], str
 FORM_ONLY = frozenset(
     {
         "chat.getPermalink", "conversations.history", "conversations.info", "conversations.list",
-        "conversations.members", "conversations.replies", "reactions.get", "team.info", "usergroups.list",
-        "usergroups.users.list", "users.info",
+        "conversations.members", "conversations.replies", "files.getUploadURLExternal", "reactions.get", "team.info",
+        "usergroups.list", "usergroups.users.list", "users.info",
     }
 )  # fmt: skip
 """Methods that only read take their arguments from a form or the query: of a JSON body they see nothing, so that

@@ -89,6 +89,10 @@ class Connecting(State):
         """The next handshakes fail; the ticket stays good."""
         self.sockets.refusing += times
 
+    def hang_sockets(self, times: int = 1) -> None:
+        """The next handshakes are never answered."""
+        self.sockets.hanging += times
+
     def outage(self, on: bool = True) -> None:
         """Handshakes get 503. (Web API: `fail("*", times=…, how=503)`; open sockets: `cut`.)"""
         self.sockets.out = on

@@ -17,6 +17,7 @@ METHODS: Mapping[str, int] = {
     "conversations.join": TIERS[3], "conversations.list": TIERS[2], "conversations.members": TIERS[4],
     "conversations.open": TIERS[3], "users.info": TIERS[4], "usergroups.users.list": TIERS[2],
     "usergroups.list": TIERS[2], "team.info": TIERS[3], "reactions.get": TIERS[3], "reactions.add": TIERS[3],
+    "files.getUploadURLExternal": TIERS[4], "files.completeUploadExternal": TIERS[4],
     "views.open": TIERS[4], "views.push": TIERS[4], "views.update": TIERS[4], "views.publish": TIERS[4],
 }  # fmt: skip
 """Calls a minute. `apps.connections.open` is tier 1 or 3, the sources differ; here between."""

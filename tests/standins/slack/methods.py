@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.standins.slack import api_chat as chat
 from tests.standins.slack import api_conversations as conversations
-from tests.standins.slack import views
+from tests.standins.slack import files, views
 from tests.standins.slack.ask import Method
 
 METHODS: Mapping[str, tuple[Method, str]] = {
@@ -25,6 +25,8 @@ METHODS: Mapping[str, tuple[Method, str]] = {
     "conversations.join": (conversations.join, "channels:join"),
     "conversations.members": (conversations.members, "*:read"),
     "conversations.open": (conversations.open_dm, "im:write"),
+    "files.getUploadURLExternal": (files.place, "files:write"),
+    "files.completeUploadExternal": (files.complete, "files:write"),
     "reactions.get": (conversations.reactions_get, "reactions:read"),
     "reactions.add": (conversations.reactions_add, "reactions:write"),
     "users.info": (conversations.users_info, "users:read"),

@@ -98,7 +98,9 @@ def _select(form: Form, one: Raw, path: Path, kind: str) -> None:
 def image(form: Form, one: Raw, path: Path) -> None:
     """An image, as a block or an element."""
     form.keys(one, path, ("image_url", "slack_file", "alt_text", "title", "block_id"), ("alt_text",))
-    if "image_url" in one:
+    if "image_url" in one and "slack_file" in one:
+        form.bad(path, "only one of image_url and slack_file")
+    elif "image_url" in one:
         form.url(one["image_url"], [*path, "image_url"])
     elif "slack_file" not in one:
         form.bad([*path, "image_url"], "missing required field: image_url")

@@ -14,6 +14,7 @@ from typing import Any, Self
 from aiohttp import web
 from typing_extensions import override
 
+from tests.standins.slack import files
 from tests.standins.slack.answer import Answer
 from tests.standins.slack.ask import Ask, read
 from tests.standins.slack.basics import Raw, Refusal
@@ -54,6 +55,8 @@ class Slack(Replying, Connecting):
         self.counts: Counter[tuple[str, str]] = Counter()
         self.pings: list[Ping] = []
         self.unfurling: list[Raw] = []
+        self.files: dict[str, files.File] = {}
+        self.file_delay = 0.0  # seconds that Slack looks through a file before a message may show it
         self.text_budget, self.json_budget = 10_000, 16_000
         self.people_shown = 50  # of a reaction, in anything but reactions.get with `full`
         self.orphans = "thread_not_found"  # what an answer to nothing gets; "": it is accepted and nobody sees it
@@ -72,6 +75,7 @@ class Slack(Replying, Connecting):
         app = web.Application(client_max_size=25 << 20)
         app.router.add_get("/link/", self.sockets.serve)
         app.router.add_post("/response/{token}", self._response)
+        app.router.add_post("/upload/{file}", self._upload)
         app.router.add_route("*", "/api/{method}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -125,6 +129,10 @@ class Slack(Replying, Connecting):
         """What stands in a channel, oldest first, answers in between; without what Slack itself says of joining."""
         found = self.channels[channel] if isinstance(channel, str) else channel
         return [one for one in found if one.subtype not in ("channel_join", "tombstone")]
+
+    def pictures(self, shown: Message) -> list[tuple[bytes, str]]:
+        """What a reader sees of pictures, each with its alternative text."""
+        return files.pictures(self, shown.blocks)
 
     def link(self, message: Message) -> str:
         """Where a person finds a message."""
@@ -237,6 +245,9 @@ class Slack(Replying, Connecting):
         return web.Response(
             status=no.status, body=json.dumps(no.body).encode(), headers={**self._headers(ask), **no.headers}
         )
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        return await files.put(self, request)
 
     async def _response(self, request: web.Request) -> web.StreamResponse:
         began, clock = time.time(), time.monotonic()

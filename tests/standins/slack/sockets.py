@@ -43,6 +43,7 @@ class Sockets:
         self.opened = self.handshakes = self.refused = 0
         self.dead = 0  # so many of the next tickets lead nowhere
         self.refusing = 0  # so many handshakes fail
+        self.hanging = 0  # so many are never answered
         self.out = False
         self.deaf = False  # pings are not answered
         self.unknown_acks = 0
@@ -77,6 +78,9 @@ class Sockets:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """A handshake and all that follows."""
         self.handshakes += 1
+        if self.hanging:
+            self.hanging -= 1
+            await asyncio.sleep(3600)
         ticket = request.query.get("ticket", "")
         if self.out or self.refusing or not self.tickets.get(ticket):
             self.refusing = max(0, self.refusing - 1)

@@ -15,6 +15,7 @@ SCOPES = frozenset(
     {
         "chat:write", "commands", "channels:read", "groups:read", "channels:history", "groups:history", "channels:join",
         "reactions:read", "reactions:write", "users:read", "usergroups:read", "im:history", "im:read", "im:write",
+        "files:write",
     }
 )  # fmt: skip
 
@@ -25,6 +26,7 @@ class State:
     def __init__(self) -> None:
         self.stamps = Stamps()
         self.team_id, self.team_domain = ident("T"), "reading-room"
+        self.enterprise = ""  # of which Enterprise Grid the workspace is
         self.app_id, self.bot_id = ident("A"), ident("B")
         self.me = Person("rondan", self.team_id, bot=True)
         self.people: dict[str, Person] = {self.me.id: self.me}
@@ -51,6 +53,12 @@ class State:
     def stranger(self, name: str, **how: Any) -> Person:
         """Somebody of another organisation, met in shared channels only."""
         person = Person(name, "T0ELSEWHERE", stranger=True, **how)
+        self.people[person.id] = person
+        return person
+
+    def colleague(self, name: str, **how: Any) -> Person:
+        """Somebody of another workspace of the same Enterprise Grid."""
+        person = Person(name, "T0SISTER", enterprise=self.enterprise, **how)
         self.people[person.id] = person
         return person
 
@@ -99,14 +107,14 @@ class State:
     def wrapped(self, event: Raw, foreign: bool = False) -> Raw:
         """An event in what Slack puts around it."""
         authorization = {
-            "enterprise_id": None, "team_id": self.team_id, "user_id": self.me.id,
+            "enterprise_id": self.enterprise or None, "team_id": self.team_id, "user_id": self.me.id,
             "is_bot": True, "is_enterprise_install": False,
         }  # fmt: skip
         return {
             "token": "legacy",
             "team_id": self.team_id,
             "context_team_id": self.team_id,
-            "context_enterprise_id": None,
+            "context_enterprise_id": self.enterprise or None,
             "api_app_id": self.app_id,
             "event": event,
             "type": "event_callback",

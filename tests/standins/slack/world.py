@@ -11,9 +11,11 @@ from tests.standins.slack.basics import Raw, ident
 
 
 class Person:
-    """An account. `guest` is "", "multi" or "single"; `stranger`: of another organisation."""
+    """An account. `guest` is "", "multi" or "single"; `stranger`: of another organisation; `enterprise`: the id of the
+    Enterprise Grid that the person is of.
+    """
 
-    __slots__ = ("admin", "bot", "deleted", "guest", "id", "locale", "name", "owner", "stranger", "team")
+    __slots__ = ("admin", "bot", "deleted", "enterprise", "guest", "id", "locale", "name", "owner", "stranger", "team")
 
     def __init__(
         self,
@@ -26,7 +28,9 @@ class Person:
         guest: str = "",
         bot: bool = False,
         stranger: bool = False,
+        enterprise: str = "",
     ) -> None:
+        self.enterprise = enterprise
         self.id, self.name, self.team, self.locale = ident("U"), name, team, locale
         self.admin, self.owner, self.guest, self.bot, self.stranger = admin, owner, guest, bot, stranger
         self.deleted = False
@@ -38,6 +42,8 @@ class Person:
     def raw(self, locale: bool = False) -> Raw:
         profile = {"real_name": self.name, "display_name": self.name, "team": self.team}
         raw: Raw = {"id": self.id, "team_id": self.team, "name": self.name, "deleted": self.deleted, "profile": profile}
+        if self.enterprise:
+            raw["enterprise_user"] = {"id": self.id, "enterprise_id": self.enterprise, "teams": [self.team]}
         if self.stranger:
             return raw | {"is_stranger": True, "is_bot": False, "is_app_user": False}
         raw |= {

@@ -352,6 +352,15 @@ async function asked(how, body, after, key, button) {
   return fine;
 }
 
+/** Files that one person is given: kept by the browser, so the link works until the page is left. */
+function files(given) {
+  const link = (one) => {
+    const bytes = Uint8Array.from(atob(one.content), (char) => char.charCodeAt(0));
+    return h("li", {}, h("a", { href: URL.createObjectURL(new Blob([bytes], { type: one.kind })), download: one.name }, one.name));
+  };
+  return given.length ? h("ul", { class: "files" }, ...given.map(link)) : null;
+}
+
 function note(reply, after, key) {
   const replaced = reply.replace && notes.find((one) => one.element === after);
   const where = after?.closest("#thread") ? "thread" : "channel";
@@ -361,7 +370,7 @@ function note(reply, after, key) {
   const element = h("section", { class: reply.ok ? "note" : "note refused", tabindex: "-1", "aria-label": say("only-you"), "data-id": `note ${key}` },
     h("header", { class: "by" }, icon("eye"), h("span", { class: "who" }, say("only-you")),
       h("span", { class: "tools" }, viewsButton(view.list), iconButton("close", say("dismiss"), { onclick: () => dismiss(one) }))),
-    view.list, view.shown,
+    view.list, view.shown, files(reply.files ?? []),
     actions(reply.message, (action, button) => press({ action, anchor: null, channel: here.channel }, element, button)));
   if (same) same.element.replaceWith(element);
   one.element = element;

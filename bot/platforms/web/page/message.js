@@ -49,6 +49,8 @@ const DRAW = {
   code: (block) => h("pre", { tabindex: "0" }, h("code", {}, block.text)),
   break: () => h("hr", { class: "break" }),
   divider: () => h("hr"),
+  picture: (block) =>
+    h("img", { class: "picture", src: block.src ?? `data:image/png;base64,${block.png}`, alt: block.alt, width: block.width, height: block.height }),
 };
 
 const blocks = (all) => all.map((block) => DRAW[block.kind]?.(block) ?? "");

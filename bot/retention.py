@@ -1,0 +1,116 @@
+"""What the night does: erases what is too old and what was left, proves recent days, and clears traces of erasures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bot.collect import Collector
+from bot.settings import Settings
+from commands.tools import Keeps
+from core.times import Clock
+from storage import erasing
+from storage.db import SqliteDb
+from storage.erasing import Old
+from storage.memos import Memos
+
+log = structlog.get_logger()
+
+LOOK_EVERY = 20.0  # seconds: what is deleted in the chat leaves no traces here within a minute
+REST = 100  # times as long as clearing traces took nothing is cleared again: a large index takes a while
+QUIET_HOUR = 4  # of the publication's local day, when the night's work is done
+
+
+def keeps(settings: Settings) -> Keeps:
+    """How long what is kept, for who asks."""
+    return Keeps(
+        comments=settings.keep_comments,
+        reactions=settings.keep_reactions,
+        left=settings.leave_days,
+        operator=settings.operator,
+    )
+
+
+def recalled(settings: Settings) -> int:
+    """Days that are looked back: no further than reactions are kept, or those that were counted would count twice."""
+    return min(settings.recall_days, settings.keep_reactions or settings.recall_days)
+
+
+class Keeper:
+    """Keeps no more than was promised. Once a day every platform is recalled, whether or not anything was missed: that
+    proves recent days.
+    """
+
+    def __init__(
+        self,
+        db: SqliteDb,
+        collector: Collector,
+        settings: Settings,
+        clock: Clock,
+        wake: Callable[[], None],
+        platforms: Iterable[str],
+    ) -> None:
+        self._db = db
+        self._collector = collector
+        self._settings = settings
+        self._clock = clock
+        self._wake = wake
+        self._platforms = tuple(platforms)
+        self._memos = Memos(db, "")
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        rested = loop.time()
+        while True:
+            await self.nightly()
+            if loop.time() >= rested:
+                began = loop.time()
+                if await erasing.clear_traces(self._db):
+                    rested = loop.time() + REST * (loop.time() - began)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def nightly(self) -> bool:
+        """The day's work, if it is due: once a local day, from the quiet hour on. What died half-way is done again."""
+        local = self._clock().astimezone(ZoneInfo(self._settings.zone))
+        if local.hour < QUIET_HOUR or await self._memos.get("nightly") == f"{local:%Y-%m-%d}":
+            return False
+        await self.erase_old()
+        for platform in self._platforms:
+            self._collector.prove(platform)
+        await self._memos.put("nightly", f"{local:%Y-%m-%d}")
+        return True
+
+    async def plan(self) -> Old:
+        """What would be erased now."""
+        settings, now = self._settings, self._clock()
+        return await erasing.old(
+            self._db,
+            _before(now, settings.keep_comments),
+            _before(now, settings.keep_reactions),
+            now - timedelta(days=settings.leave_days),
+        )
+
+    async def erase_old(self) -> Old:
+        """Erase it; gives what it was."""
+        settings, now = self._settings, self._clock()
+        old = await self.plan()
+        await erasing.erase_comments(self._db, old.comments, now)
+        if (before := _before(now, settings.keep_reactions)) is not None:
+            await erasing.to_counts(self._db, old.pieces, before)
+        left = now - timedelta(days=settings.leave_days)
+        for place in old.places:
+            if await erasing.purge_place(self._db, place, left, self._collector.stance_of, now):
+                log.info("retention.purged", place=place, reason="the bot was removed from there")
+        if old.comments or old.reactions:
+            log.info("retention.erased", comments=len(old.comments), reactions=old.reactions)
+        self._wake()
+        return old
+
+
+def _before(now: datetime, days: int) -> datetime | None:
+    return now - timedelta(days=days) if days else None

@@ -1,0 +1,110 @@
+"""Reports by readers and held comments as numbered tickets: `/mod tickets`, and the buttons on their cards."""
+
+from __future__ import annotations
+
+from commands.moderating import actor, set_comment
+from commands.registry import MODERATORS, Target, alone, command
+from commands.tools import Tools
+from core.chat import Caller
+from core.document import Heading, Item, List, Paragraph, spans
+from core.errors import Refusal
+from core.message import Message, Reply
+from core.queueing import moment_said
+from core.speech import say
+from core.text import shorten
+from core.ticketing import KIND
+from storage import acts, comments, pieces, tickets
+from storage.db import Tx
+from storage.tickets import Ticket
+
+MOST = 25
+_WORDS = 120
+_READER = "a reader"
+"""Who reported, as the log names them: the ticket keeps a keyed hash, nobody is shown more."""
+
+
+@command("mod tickets", japanese="通報一覧", summary="通報されたものと保留中のコメントを示します。", roles=MODERATORS)
+async def list_tickets(tools: Tools, caller: Caller) -> Reply:
+    """List what readers reported and which comments are held back, oldest first."""
+    found = await tickets.waiting(tools.db, MOST)
+    title = say(caller.language, "tickets.title" if found else "tickets.none")
+    items = tuple(
+        [Item(marker="•", blocks=(Paragraph(spans=spans(await _line(tools, caller, one))),)) for one in found]
+    )
+    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items)) if found else (
+        Paragraph(spans=spans(title)),
+    )  # fmt: skip
+    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+
+
+async def _line(tools: Tools, caller: Caller, one: Ticket) -> str:
+    """Its number, age and reason; what it is about."""
+    language = caller.language
+    why = say(language, "ticket.reported", n=one.reports) if one.reports else say(language, f"ticket.held.{one.reason}")
+    parts = [f"{one.number}. {moment_said(one.opened, language, caller.zone)}", why]
+    voice = None if one.comment is None else await comments.find(tools.db, one.comment)
+    piece = await pieces.piece(tools.db, one.piece)
+    if voice is not None:
+        parts.append(say(language, "mod.comment", number=voice.comment))
+        parts.append(shorten(" ".join(voice.text.split()), _WORDS))
+    parts.append(f"#{one.piece} {'' if piece is None else piece.title}")
+    return " · ".join(parts)
+
+
+async def report(tools: Tools, caller: Caller, at: Target) -> Reply:
+    """A reader tells the moderators; told twice is told once, and several readers make one ticket."""
+    comment = None if at.comment is None else at.comment.comment
+    who = tools.db.whose(caller.platform, caller.person.id)
+    now = tools.clock()
+
+    async def work(tx: Tx) -> int:
+        number, new = await tickets.report(tx, at.piece.number, comment, who, now)
+        if new:
+            target = f"#{at.piece.number}" if comment is None else f"comment {comment}"
+            await acts.record(tx, actor=_READER, act="report", target=target, reason=f"ticket {number}", now=now)
+        return number
+
+    number = await tools.db.write(work)
+    tools.wake()
+    return _said(caller, say(caller.language, "point.reported", ticket=number))
+
+
+@alone(KIND, only=MODERATORS)
+async def pressed(tools: Tools, caller: Caller, what: str) -> Reply:
+    """Show, Hide or Dismiss on a ticket's card; whoever comes second is told who was first."""
+    digits, _, wish = what.partition(":")
+    if not digits.isascii() or not digits.isdecimal() or len(digits) > 18 or wish not in ("show", "hide", "dismiss"):
+        raise Refusal(say(caller.language, "refused.stale"))
+    number, now, language = int(digits), tools.clock(), caller.language
+
+    async def work(tx: Tx) -> str:
+        ticket = await tickets.ticket(tx, number)
+        if ticket is None:
+            raise Refusal(say(language, "refused.stale"))
+        if ticket.state != "open":
+            when = "" if ticket.closed is None else moment_said(ticket.closed, language, caller.zone)
+            told = say(language, f"ticket.did.{ticket.state}", who=ticket.by or "Rondan", when=when)
+            raise Refusal(say(language, "ticket.closed", number=number, told=told))
+        reason = f"ticket {number}"
+        if wish == "dismiss":
+            target = f"#{ticket.piece}" if ticket.comment is None else f"comment {ticket.comment}"
+            await acts.record(tx, actor=actor(caller), act="dismiss", target=target, reason=reason, now=now)
+            await tickets.close(tx, number, "dismissed", caller.person.name or caller.person.id, now)
+            return say(language, "ticket.dismissed", number=number)
+        voice = None if ticket.comment is None else await comments.find(tx, ticket.comment)
+        if voice is None:
+            raise Refusal(say(language, "ticket.gone"))
+        state: comments.Visibility = "hidden" if wish == "hide" else "visible"
+        if voice.state == state:  # by a command, before there was a ticket
+            name, said = say(language, "mod.comment", number=voice.comment), say(language, f"mod.state.{state}")
+            raise Refusal(say(language, "mod.already", target=name, state=said))
+        await set_comment(tx, caller, voice.comment, state, wish, reason, now)
+        return say(language, "mod.hidden" if wish == "hide" else "mod.comment-shown", number=voice.comment)
+
+    sentence = await tools.db.write(work)
+    tools.wake()
+    return _said(caller, sentence)
+
+
+def _said(caller: Caller, sentence: str) -> Reply:
+    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))

@@ -1,0 +1,27 @@
+"""All that is found by reading the pieces and comments of a window, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.pieces import Piece, Topic
+from digest.points import points
+from digest.questions import questions
+from digest.sketch import Reading, Spoken
+from digest.summary import summarize
+from digest.themes import themes
+
+SENTENCES = 3
+"""Sentences of a piece, at most."""
+
+
+def read(pieces: Sequence[Piece], spoken: Sequence[Spoken], topic: Topic | None) -> Reading:
+    """What stands in a digest of these pieces and comments, beside the numbers."""
+    accounts = tuple(summarize(piece, SENTENCES) for piece in pieces)
+    only_about = topic is not None and topic.kind in ("person", "company")
+    return Reading(
+        accounts=accounts,
+        points=tuple(points(pieces, topic, accounts, only_about=only_about)),
+        themes=tuple(themes(spoken)),
+        questions=tuple(questions(spoken)),
+    )

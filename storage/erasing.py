@@ -1,0 +1,212 @@
+"""Erasing what is kept of people: all of one, of a place that was left, and of what has become old.
+
+Texts first: `erase_comment` blanks the text, its index and what quotes it, and leaves a mark without words, so that no
+look back brings the comment in again. Reactions are taken back, so that every count moves with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.chat import Heard
+from core.times import micros
+from storage.comments import TRACES, erase_comment
+from storage.db import Db, Reader, SqliteDb, Tx, marks
+from storage.journal import decode
+from storage.reactions import StanceOf, take_back
+from storage.spots import chunks
+
+AT_ONCE = 100  # comments, or pieces, that are dealt with in one transaction
+MERGED = 500  # pages of the index that are merged in one transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How much is kept of a person."""
+
+    comments: int = 0
+    reactions: int = 0
+    follows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Old:
+    """What is beyond its time: numbers of comments, pieces with such reactions, places that were left, and how many
+    reactions these are.
+    """
+
+    comments: tuple[int, ...]
+    pieces: tuple[int, ...]
+    places: tuple[int, ...]
+    reactions: int
+
+
+# --- one person ---
+
+
+async def of_person(db: Reader, hashed: str) -> Kept:
+    """What is kept of one person now."""
+    (counts,) = await db.read(
+        """with one as (select id from person where hash=?)
+           select (select count(*) from comment join one on one.id=person_id where state <> 'erased') as comments,
+             (select count(*) from reaction join one on one.id=person_id where present=1) as reactions,
+             (select count(*) from follow join one on one.id=person_id) as follows""",
+        hashed,
+    )
+    return Kept(comments=counts["comments"], reactions=counts["reactions"], follows=counts["follows"])
+
+
+async def everything_of(db: Reader, hashed: str) -> dict[str, Any]:
+    """Every row of one person, JSON-ready but for its times in microseconds."""
+    person = await db.read(
+        "select platform, account, name, opted_out, looked_at, forgotten_at from person where hash=?", hashed
+    )
+    comments = await db.read(
+        """select c.id as comment, p.title as piece, a.channel, c.section, c.text, c.at, c.edited_at, c.state, c.source
+           from person h join comment c on c.person_id=h.id join anchor a on a.id=c.anchor_id
+           join piece p on p.id=c.piece_id where h.hash=? and c.state <> 'erased' order by c.at""",
+        hashed,
+    )
+    reactions = await db.read(
+        """select p.title as piece, a.channel, a.comment_id as comment, e.name as emoji, r.source, r.at
+           from person h join reaction r on r.person_id=h.id join anchor a on a.id=r.anchor_id
+           join emoji e on e.id=r.emoji_id join piece p on p.id=r.piece_id
+           where h.hash=? and r.present=1 order by r.at""",
+        hashed,
+    )
+    follows = await db.read(
+        """select t.key as topic, f.at from person h join follow f on f.person_id=h.id join topic t on t.id=f.topic_id
+           where h.hash=? order by f.at""",
+        hashed,
+    )
+    return {
+        "person": [dict(row) for row in person],
+        "comments": [dict(row) for row in comments],
+        "reactions": [dict(row) for row in reactions],
+        "follows": [dict(row) for row in follows],
+    }
+
+
+async def forget(
+    tx: Tx, hashed: str, platform: str, takes: Callable[[Heard], bool], stance_of: StanceOf, now: datetime
+) -> None:
+    """Erase all of one person but that they asked for it. `takes` refuses what waits of theirs in the journal."""
+    for table in ("heard", "parked"):
+        waiting = await tx.read(f"select id, body from {table}")
+        gone = [(row["id"],) for row in waiting if not takes(decode(row["body"]))]
+        await tx.many(f"delete from {table} where id=?", gone)
+    row = await tx.one(
+        """insert into person(hash, platform, forgotten_at) values(?1, ?2, ?3) on conflict(hash) do update
+           set forgotten_at=?3, account=null, name='', looked_at=null returning id""",
+        hashed, platform, micros(now),
+    )  # fmt: skip
+    assert row is not None
+    person = row["id"]
+    for one in await tx.read("select id from comment where person_id=?", person):
+        await erase_comment(tx, one["id"], now)
+    await take_back(tx, await tx.read("select * from reaction where person_id=?", person), stance_of, now)
+    await tx.run("delete from follow where person_id=?", person)
+
+
+# --- what is old, and places that were left ---
+
+
+async def old(db: Reader, comments: datetime | None, reactions: datetime | None, left: datetime) -> Old:
+    """What was said and reacted before these times, and the places left before `left`. None: kept for good."""
+    said = await db.read(
+        "select id from comment where at < ? and state <> 'erased' and text <> '' order by id",
+        -1 if comments is None else micros(comments),
+    )
+    reacted = await db.read(
+        "select piece_id, count(*) as n from reaction where at < ? group by piece_id order by piece_id",
+        -1 if reactions is None else micros(reactions),
+    )
+    places = await db.read("select id from place where left_at < ? order by id", micros(left))
+    return Old(
+        comments=tuple(row["id"] for row in said),
+        pieces=tuple(row["piece_id"] for row in reacted),
+        places=tuple(row["id"] for row in places),
+        reactions=sum(row["n"] for row in reacted),
+    )
+
+
+async def erase_comments(db: Db, numbers: tuple[int, ...], now: datetime) -> None:
+    """Erase these comments, some at a time: others write meanwhile."""
+    for at in range(0, len(numbers), AT_ONCE):
+
+        async def work(tx: Tx, some: tuple[int, ...] = numbers[at : at + AT_ONCE]) -> None:
+            for number in some:
+                await erase_comment(tx, number, now)
+
+        await db.write(work)
+
+
+async def to_counts(db: Db, pieces: tuple[int, ...], before: datetime) -> None:
+    """Who reacted to these pieces before a time is forgotten; the counts by hour, which name nobody, stay."""
+    for some in chunks(pieces):
+
+        async def work(tx: Tx, some: tuple[int, ...] = tuple(some)) -> None:
+            for table in ("reaction", "stance"):
+                await tx.run(
+                    f"delete from {table} where piece_id in ({marks(len(some))}) and at < ?", *some, micros(before)
+                )
+
+        await db.write(work)
+
+
+async def purge_place(db: Db, place: int, left: datetime, stance_of: StanceOf, now: datetime) -> bool:
+    """Erase what was said and reacted at a place that was left before a time; false if the bot is back there."""
+
+    async def work(tx: Tx) -> bool:
+        """The next ones; true while there may be more."""
+        if await tx.one("select 1 from place where id=? and left_at < ?", place, micros(left)) is None:
+            return False
+        said = await tx.read("select id from comment where place_id=? and state <> 'erased' limit ?", place, AT_ONCE)
+        for row in said:
+            await erase_comment(tx, row["id"], now)
+        reacted = await tx.read(
+            """select r.* from anchor a join reaction r on r.piece_id=a.piece_id and r.anchor_id=a.id
+               where a.place_id=? limit ?""",
+            place, AT_ONCE,
+        )  # fmt: skip
+        await take_back(tx, reacted, stance_of, now)
+        if said or reacted:
+            return True
+        await tx.run("update place set left_at=null, name='' where id=?", place)
+        return False
+
+    while await db.write(work):
+        pass
+    rows = await db.read("select left_at from place where id=?", place)
+    return bool(rows) and rows[0]["left_at"] is None
+
+
+# --- traces ---
+
+
+async def clear_traces(db: SqliteDb) -> bool:
+    """After erasures: let the index and the log keep no words of what is gone. False if it is to be done again.
+
+    A deleted row's tokens stand in the index until its segments are merged, and everything stands in the log until that
+    is emptied. Pages that become free are overwritten (`secure_delete`).
+    """
+    marked = await db.read("select value from fact where name=?", TRACES)
+    if not marked:
+        return True
+    first = True
+
+    async def merge(tx: Tx) -> bool:
+        done = await tx.run(
+            "insert into comment_words(comment_words, rank) values('merge', ?)", -MERGED if first else MERGED
+        )
+        return done >= 2  # of the engine's own tables; fewer say that nothing is left to do
+
+    while await db.write(merge):
+        first = False
+    if not await db.shrink_log():
+        return False
+    await db.write(lambda tx: tx.run("delete from fact where name=? and value=?", TRACES, marked[0]["value"]))
+    return True

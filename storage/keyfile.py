@@ -1,0 +1,58 @@
+"""The installation's key: a file beside the database, made at the first start. Without it nobody's rows are found."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from core.errors import ConfigError
+
+BYTES = 32
+
+
+def beside(database: Path) -> Path:
+    """Where the key is if nothing else was said."""
+    return database.with_name(f"{database.name}.key")
+
+
+def key_in(path: Path) -> bytes:
+    """The key in a file, which is made (0600, synced) if it is missing. ConfigError if it can't be read or is none.
+
+    It is written aside and linked into place: a process that dies leaves a whole key or none.
+    """
+    try:
+        if not path.exists():
+            _make(path)
+        return _checked(bytes.fromhex(path.read_text(encoding="ascii")), path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not what Rondan wrote there"
+        raise ConfigError(f"can't read the key {path}: {reason}; restore it from your backup") from error
+
+
+def _checked(key: bytes, path: Path) -> bytes:
+    if len(key) != BYTES:
+        raise ConfigError(f"the key {path} is cut short: restore it from your backup")
+    return key
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, secrets.token_bytes(BYTES).hex().encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    try:
+        os.link(unfinished, path)  # unlike a rename it never replaces a key that another process just made
+    except FileExistsError:
+        return
+    finally:
+        unfinished.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

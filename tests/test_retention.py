@@ -1,0 +1,294 @@
+"""What the night does: what is too old goes, what was left is purged, and a look back proves recent days."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bot import notice, retention
+from bot.retention import Keeper
+from bot.settings import Settings, load
+from core.chat import Commented, Known, Left, Located, Person, Removed, Window
+from core.message import to_text
+from storage import comments, digests, erasing
+from storage.db import SqliteDb
+from tests.conftest import SetClock, add_place, found
+from tests.newsroom import Newsroom
+from tests.test_rights import grams, on_disk
+
+
+def keeper(room: Newsroom, **settings: object) -> Keeper:
+    made = Settings.model_construct(**settings)  # type: ignore[arg-type]
+    return Keeper(room.db, room.ears, made, room.clock, room.publisher.wake, ["web"])
+
+
+async def rows(db: SqliteDb, sql: str) -> list[tuple[object, ...]]:
+    return [tuple(row[at] for at in range(len(row.keys()))) for row in await db.read(sql)]
+
+
+async def test_old_words_go_and_old_reactions_become_counts(room: Newsroom) -> None:
+    anchor = await room.anchor(await room.publish(found()))
+    await room.say("ria", anchor, "old words", name="c1")
+    await room.react("ria", anchor, "👍")
+    await room.react("sam", "c1", "👍")
+    await room.ears.fold_all()
+    before = await rows(room.db, "select * from stance_hour"), await rows(room.db, "select * from emoji_hour")
+    room.clock.move(days=91)
+    await room.say("sam", anchor, "young words", name="c2")
+    await room.react("sam", anchor, "👎")
+    await room.ears.fold_all()
+    night = keeper(room)
+    assert (await night.plan()).reactions == 2
+    assert await rows(room.db, "select count(*) from reaction") == [(3,)], "the plan only says it"
+    await night.erase_old()
+    assert await rows(room.db, "select count(*) from reaction") == [(1,)]
+    after = await rows(room.db, "select * from stance_hour"), await rows(room.db, "select * from emoji_hour")
+    assert set(after[0]) >= set(before[0]) and set(after[1]) >= set(before[1]), "what was counted stays counted"  # noqa: PT018
+    assert await rows(room.db, "select agree from comment_score") == [(1,)]
+    room.clock.move(days=275)
+    assert (await night.erase_old()).comments == (1,)
+    assert await rows(room.db, "select text from comment order by id") == [("",), ("young words",)]
+
+
+async def test_nought_days_keep_it(room: Newsroom) -> None:
+    anchor = await room.anchor(await room.publish(found()))
+    await room.say("ria", anchor, "words", name="c1")
+    await room.react("ria", anchor, "👍")
+    await room.ears.fold_all()
+    room.clock.move(days=3000)
+    old = await keeper(room, keep_comments=0, keep_reactions=0).erase_old()
+    assert (old.comments, old.reactions) == ((), 0)
+
+
+def test_what_was_counted_is_not_looked_back_for() -> None:
+    assert retention.recalled(Settings.model_construct(recall_days=300, keep_reactions=90)) == 90
+    assert retention.recalled(Settings.model_construct(recall_days=300, keep_reactions=0)) == 300
+
+
+async def test_a_night_comes_once_a_day_after_the_quiet_hour(room: Newsroom, clock: SetClock) -> None:
+    night = keeper(room, zone="Asia/Tokyo")
+    clock.at = clock.at.replace(hour=18)  # three in the morning there
+    assert not await night.nightly()
+    clock.move(hours=1)
+    assert await night.nightly()
+    clock.move(hours=10)
+    assert not await night.nightly()
+    clock.move(hours=14)
+    assert await night.nightly()
+
+
+async def test_the_night_finds_what_was_deleted_unheard(room: Newsroom, clock: SetClock) -> None:
+    """Also a reaction for which another came, so that the counts are the same."""
+    anchor = await room.anchor(await room.publish(found()))
+    for who, emoji in (("ria", "👍"), ("sam", "🎉")):
+        await room.react(who, anchor, emoji)
+    await room.say("ria", anchor, "never heard to go", name="c1")
+    await room.ears.fold_all()
+    clock.at = clock.at.replace(hour=23)
+    told: list[Known] = []
+
+    class Chat:
+        name = "web"
+
+        async def recall(self, known: Iterable[Known], read: object) -> AsyncIterator[Window]:
+            told.extend(known)
+            there = frozenset({("otto", "👍", "normal"), ("sam", "🎉", "normal")})
+            since = clock() - timedelta(days=1)
+            yield Window(channel="general", anchor=anchor, since=since, comments=frozenset(), reactions=there)
+
+    night = keeper(room)
+    recalling = asyncio.create_task(room.ears.recall_missed({"web": cast("Any", Chat())}))
+    try:
+        await night.nightly()
+        async with asyncio.timeout(5):
+            while await rows(room.db, "select count(*) from comment where text<>''") != [(0,)]:
+                await asyncio.sleep(0.01)
+                await room.ears.fold_all()
+    finally:
+        recalling.cancel()
+        await asyncio.gather(recalling, return_exceptions=True)
+    assert {count for one in told for count in one.reactions.values()} == {-1}
+    (gone,) = await rows(room.db, "select p.hash from reaction r join person p on p.id=r.person_id where r.present=0")
+    assert gone == (room.db.whose("web", "ria"),)
+
+
+# --- leaving ---
+
+
+async def left_place(room: Newsroom, clock: SetClock) -> str:
+    """A second place of another community, with something said at both, that the bot is removed from."""
+    await add_place(room.db, clock, "far", community="other")
+    number = await room.publish(found())
+    here, there = await room.anchor(number), await room.anchor(number, "far")
+    await room.say("ria", here, "said here", name="c1")
+    await room.say("ria", there, "said there", name="c2", channel="far")
+    await room.react("ria", here, "👍")
+    await room.react("sam", there, "👎", channel="far")
+    await room.ears.keep(Left(platform="web", community="other", at=clock()))
+    await room.ears.fold_all()
+    return there
+
+
+async def test_what_was_said_where_the_bot_was_removed_goes_in_time(room: Newsroom, clock: SetClock) -> None:
+    await left_place(room, clock)
+    night = keeper(room, leave_days=14)
+    clock.move(days=13)
+    await night.erase_old()
+    assert await rows(room.db, "select count(*) from comment where text<>''") == [(2,)]
+    clock.move(days=2)
+    await night.erase_old()
+    assert await rows(room.db, "select text from comment order by id") == [("said here",), ("",)]
+    assert await rows(room.db, "select stance from stance") == [("agree",)]
+    assert await digests.recount(room.db) == []
+    assert (await night.plan()).places == ()
+
+
+async def test_who_comes_back_in_time_finds_it(room: Newsroom, clock: SetClock) -> None:
+    await left_place(room, clock)
+    clock.move(days=10)
+    await room.ears.keep(Located(platform="web", channel="far", community="other", name="#far"))
+    await room.ears.fold_all()
+    clock.move(days=10)
+    await keeper(room).erase_old()
+    assert await rows(room.db, "select count(*) from comment where text<>''") == [(2,)]
+
+
+# --- whatever happened before ---
+
+
+class Story:
+    """Readers who say, edit, delete, ask to be forgotten, and a moderator; with what should be there after each act."""
+
+    def __init__(self, room: Newsroom, seed: int, anchor: str) -> None:
+        self.room, self.seed, self.anchor = room, seed, anchor
+        self.dice = random.Random(seed)
+        self.texts: dict[str, tuple[str, str]] = {}  # of each comment: whose, and the text
+        self.gone: set[str] = set()
+        self.hidden: set[str] = set()
+        self.out: set[str] = set()
+
+    async def go_on(self, step: int) -> None:
+        who = self.dice.choice(("p1", "p2", "p3"))
+        text = f"word{self.seed}x{step}q 秘密{step}号{chr(0x4E00 + 37 * step)}{chr(0x5B00 + 41 * step)}"
+        acts = ["say"] * 3 + ["forget", "switch", "clear"]
+        if self.texts:
+            acts += ["edit", "feature", "hide", "delete", "react"]
+        act = self.dice.choice(acts)
+        one = self.dice.choice(sorted(self.texts)) if self.texts else ""
+        if act == "say":
+            await self.say(who, f"c{step}", text)
+        elif act in ("forget", "switch", "clear"):
+            await getattr(self, act)(who)
+        elif act == "edit":
+            await self.edit(one, text)
+        elif act == "react":
+            await self.room.react(who, one, self.dice.choice("👍👎"))
+        else:
+            await getattr(self, act)(one)
+
+    async def _tell(self, who: str, name: str, text: str, *, edited: bool = False) -> None:
+        at = self.room.clock.move(seconds=1)
+        await self.room.ears.keep(
+            Commented(
+                platform="web", channel="general", anchor=name, person=Person(id=who, name=f"Name-of-{who}"), text=text,
+                at=at, edited=at if edited else None, reply_to=self.anchor, thread=self.anchor,
+            )
+        )  # fmt: skip
+
+    async def say(self, who: str, name: str, text: str) -> None:
+        await self._tell(who, name, text)
+        if who in self.out:
+            self.gone.add(text)
+        else:
+            self.texts[name] = (who, text)
+
+    async def edit(self, one: str, text: str) -> None:
+        who, before = self.texts[one]
+        await self._tell(who, one, text, edited=True)
+        if who in self.out:
+            self.gone.add(text)
+        else:
+            self.gone.add(before)
+            self.texts[one] = (who, text)
+
+    async def _set(self, one: str, state: comments.Visibility) -> None:
+        await self.room.ears.fold_all()
+        ((number,),) = await rows(
+            self.room.db, f"select c.id from comment c join anchor a on a.id=c.anchor_id where a.anchor='{one}'"
+        )
+        assert isinstance(number, int)
+        await self.room.db.write(lambda tx: comments.set_state(tx, number, state, self.room.clock()))
+
+    async def hide(self, one: str) -> None:
+        await self._set(one, "hidden")
+        self.hidden.add(one)
+
+    async def feature(self, one: str) -> None:
+        await self._set(one, "featured")
+        self.hidden.discard(one)
+
+    async def delete(self, one: str) -> None:
+        at = self.room.clock.move(seconds=1)
+        await self.room.ears.keep(Removed(platform="web", channel="general", anchors=(one,), at=at))
+        self.gone.add(self.texts.pop(one)[1])
+
+    async def forget(self, who: str) -> None:
+        if self.dice.random() < 0.5:  # else some of it waits in the journal
+            await self.room.ears.fold_all()
+        await self.room.ears.outside.forget("web", who, self.room.ears.stance_of, self.room.clock.move(seconds=1))
+        for name in [name for name, (whose, _) in self.texts.items() if whose == who]:
+            self.gone.add(self.texts.pop(name)[1])
+
+    async def clear(self, _: str) -> None:
+        await erasing.clear_traces(self.room.db)
+
+    async def switch(self, who: str) -> None:
+        await self.room.ears.fold_all()
+        outside = self.room.ears.outside
+        await (outside.opt_in if who in self.out else outside.opt_out)("web", who)
+        self.out ^= {who}
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_no_erased_text_is_found_anywhere(room: Newsroom, seed: int) -> None:
+    """After any sequence of acts: erased text is nowhere in the file or its log, hidden text is shown nowhere."""
+    story = Story(room, seed, await room.anchor(await room.publish(found())))
+    for step in range(30):
+        await story.go_on(step)
+    await room.ears.fold_all()
+    await erasing.clear_traces(room.db)
+    assert await room.db.shrink_log()
+    assert await digests.recount(room.db) == []
+    stands = {text for _, text in story.texts.values()}
+    assert {row[0] for row in await rows(room.db, "select text from comment where text<>''")} == stands
+    disk = on_disk(room.db)
+    kept = {gram for text in stands for gram in grams(text)}
+    for text in story.gone:
+        for trace in (text.encode(), *(gram for gram in grams(text) if gram not in kept)):
+            assert trace not in disk, (text, trace.decode())
+    asked = ("/digest period:all", "/search word* in:comments", "/search 秘密 in:comments")
+    shown = "\n".join([to_text((await room.ask(line)).message) for line in asked])
+    for text in [*story.gone, *(story.texts[name][1] for name in story.hidden if name in story.texts)]:
+        assert text.split()[0] not in shown
+
+
+# --- the notice ---
+
+
+def test_the_notice_tells_these_settings_in_both_languages() -> None:
+    settings = load(
+        {"RONDAN_OPERATOR": "Mo, mo@example.org", "RONDAN_KEEP_COMMENTS": "30", "RONDAN_KEEP_REACTIONS": "0"},
+        Path("/nowhere"),
+    )
+    for language, days, always in (("en", "30 days", "until it is erased"), ("ja", "30日間", "消すまで")):
+        text = notice.notice(settings, language)
+        assert "Mo, mo@example.org" in text
+        assert f"| {days} |" in text
+        assert always in text
+    assert "RONDAN_OPERATOR" in notice.page()
