@@ -240,8 +240,9 @@ Heard = Reacted | Commented | Removed | Cleared | Left | Copied | Located | Move
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What we know of an anchor, for `recall`: when it, or its last wording, came; how often each emoji stands on it (-1:
-    to be read anyway).
+    """What we know of an anchor, for `recall`: when it, or its last wording, came; how often each emoji stands on it.
+
+    A count of -1 means that it is to be read anyway.
 
     `comment` tells a reader's message from one of ours.
     """

@@ -12,7 +12,9 @@ from typing import Literal
 
 from core.chat import Role
 
-Kind = Literal["topic", "piece", "period", "comment", "words", "query", "text", "number", "choice", "yes", "channel", "role"]
+Kind = Literal[
+    "topic", "piece", "period", "comment", "words", "query", "text", "number", "choice", "yes", "channel", "role"
+]
 """What the text of an option means.
 
     topic, piece, period  a name, a number or words, a span of time; completed by `Desk.complete`

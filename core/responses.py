@@ -69,7 +69,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A piece that was corrected or withdrawn at a time; `note` is the reason, `before` the title before if it changed."""
+    """A piece that was corrected or withdrawn at a time; `note` is the reason, `before` the old title if it changed."""
 
     piece: int
     what: Literal["edited", "corrected", "retracted"]

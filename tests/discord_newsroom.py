@@ -151,7 +151,9 @@ class DiscordRoom:
                 for user in users:
                     if not self.far.users[user].bot:
                         kind = "burst" if burst else "normal"
-                        reacted.add((anchor, self.db.whose("discord", str(user)), emoji.partition(":")[2] or emoji, kind))
+                        reacted.add(
+                            (anchor, self.db.whose("discord", str(user)), emoji.partition(":")[2] or emoji, kind)
+                        )
         return said, reacted
 
     def _listened(self) -> list[tuple[Message, str]]:

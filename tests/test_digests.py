@@ -122,7 +122,9 @@ class Publication:
         return [one for one in self.comments if one.piece in pieces and start <= one.at < end and one.shown_to(who)]
 
     def people(self, pieces: list[int], start: datetime, end: datetime, who: Audience) -> int:
-        reacted = {person for (piece, person), (_, at) in self.stances_of.items() if piece in pieces and start <= at < end}
+        reacted = {
+            person for (piece, person), (_, at) in self.stances_of.items() if piece in pieces and start <= at < end
+        }
         return len(reacted | {one.person for one in self.shown(pieces, start, end, who) if one.person is not None})
 
     def spoken(self, pieces: list[int], start: datetime, end: datetime, who: Audience, limit: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The thinking process: on demand, one job after the other, never in the way of the loop, and gone when it misbehaves."""
+"""The thinking process: on demand, one job after the other, never in the way of the loop, gone when it misbehaves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def thinker() -> AsyncIterator[Thinker]:
 
 
 def runs(pid: int) -> bool:
-    return os.path.exists(f"/proc/{pid}")  # noqa: PTH110 - a process, not a file
+    return os.path.exists(f"/proc/{pid}")
 
 
 async def test_it_starts_with_the_first_job_and_serves_the_next(thinker: Thinker) -> None:
