@@ -339,7 +339,7 @@ async def cards(
 
 async def nearest(db: Reader, piece: int, section: str, near: tuple[str, str, str]) -> tuple[str, str, str] | None:
     """Where a section of a piece stands for somebody at (platform, channel, community), as (platform, channel, anchor):
-    its first message in that channel, else in that community; where there is none, a card.
+    its first message or else the piece's card in that channel, else the same in that community.
     """
     platform, channel, community = near
     rows = await db.read(
@@ -347,7 +347,7 @@ async def nearest(db: Reader, piece: int, section: str, near: tuple[str, str, st
            join posting o on o.place_id=p.id and o.subject='piece' and o.subject_id=?
            join leaf l on l.posting_id=o.id and l.name in (?, 'card')
            where p.platform=? and (p.channel=? or p.community=?) and l.ref is not null
-           order by case l.name when 'card' then 1 else 0 end, case p.channel when ? then 0 else 1 end, p.id limit 1""",
+           order by case p.channel when ? then 0 else 1 end, case l.name when 'card' then 1 else 0 end, p.id limit 1""",
         piece, f"section:{section}:0", platform, channel, community or "?", channel,
     )  # fmt: skip
     return (platform, rows[0]["channel"], Ref.parse(rows[0]["ref"]).id) if rows else None

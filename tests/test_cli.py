@@ -195,7 +195,7 @@ def test_places(shell: Shell) -> None:
     (listed,) = [one for one in shell.json("place", "list") if one["place"] == "web:tour"]
     assert listed == {
         "place": "web:tour", "name": "", "layout": "thread", "language": "ja", "zone": "Asia/Tokyo", "filter": "",
-        "quiet": None, "cap": 5, "mention": "", "paused": "renovation", "postings": {},
+        "quiet": None, "cap": 5, "mention": "", "paused": "renovation", "review": False, "postings": {},
     }  # fmt: skip
     assert "PAUSED" not in shell("place", "set", "web:tour", "--resume")
     far = shell("place", "add", "discord:71", "--community", "7", "--layout", "forum", "--mention", "72")

@@ -303,7 +303,8 @@ async def test_links_lead_to_where_the_reader_is_before_anywhere_else(w: Work) -
                 assert {int(guild) for guild, _ in found} == servers
                 if where is theirs:
                     assert int(found[0][1]) == theirs.id
-                assert len(set(found)) == len(found)
+                if line != "digest":  # whose every line leads to what it stands on
+                    assert len(set(found)) == len(found)
         form = await w.press(w.ria, next(one for one in theirs if one.buttons), "Comment")
         await w.far.submit(w.ria, form, {"text": "From elsewhere"})
         listed = seen(await w.ask(w.mo, "mod comments", piece="#1"))
@@ -490,8 +491,8 @@ async def test_a_moderator_features_and_hides_and_a_reader_reports_from_the_menu
         assert await pick(w.mo, "Hide", spam) == "Comment 2 is hidden from digests, search and exports."
         assert await pick(w.ada, "Feature", section) == "Featured: #1 The Quiet Cost of Free Parking"
         assert "/mod retract 1" in await pick(w.mo, "Hide", card)
-        assert await pick(w.mika, "Report", said) == say("ja", "point.reported", ticket=4)
-        assert await pick(w.ria, "Report", card) == say("en", "point.reported", ticket=5)
+        assert await pick(w.mika, "Report", said) == say("ja", "point.reported", ticket=1)
+        assert await pick(w.ria, "Report", card) == say("en", "point.reported", ticket=2)
         unrelated = await w.far.say(w.ria, w.guild.text("lobby"), "hello")
         assert await pick(w.mika, "Report", unrelated) == say("ja", "point.nothing")
         for name in ("Feature", "Hide"):
@@ -501,7 +502,7 @@ async def test_a_moderator_features_and_hides_and_a_reader_reports_from_the_menu
         assert "Well said" in digest
         assert "watches" not in digest
         log = seen(await w.ask(w.mo, "mod log"))
-        assert re.search(r"4\. .* \(mika\) report comment 1", log)
+        assert re.search(r"4\. .* a reader report comment 1", log)
 
 
 # --- commands through the real desk ---
@@ -518,7 +519,7 @@ async def test_readers_ask_and_are_answered_privately_in_their_language(w: Work,
         await w.far.say(w.ria, w.channel, "Six hundred is fair", reply_to=card)
         before = len(list(w.channel))
         expected = {
-            "topics": ({}, say(language, "topics.title")),
+            "topics": ({}, say(language, "topics.title", period="").strip("（）, ")),
             "search": ({"query": "fair"}, say(language, "search.comment", title="立ち食い蕎麦の値上げ")),
             "piece": ({"piece": "#1"}, "The Quiet Cost of Free Parking"),
             "digest": ({"topic": "食", "period": "day"}, say(language, "digest.people", people=1)),

@@ -141,7 +141,8 @@ def newsroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_killed_there_it_still_posts_each_message_once(
     newsroom: Path, tmp_path: Path, point: str, amnesia: bool
 ) -> None:
-    shutil.copy(newsroom / "rondan.db", tmp_path)
+    for name in ("rondan.db", "rondan.db.key"):
+        shutil.copy(newsroom / name, tmp_path)
     code = KILLER.replace("AMNESIA", str(amnesia))
     # First at the card, then at a section; `done` comes once in a posting.
     for count in (1,) if point == "done" else (1, 2):
