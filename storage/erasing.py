@@ -109,6 +109,7 @@ async def forget(
         await erase_comment(tx, one["id"], now)
     await take_back(tx, await tx.read("select * from reaction where person_id=?", person), stance_of, now)
     await tx.run("delete from follow where person_id=?", person)
+    await tx.run("delete from ticket_report where hash=?", hashed)
 
 
 # --- what is old, and places that were left ---

@@ -369,4 +369,4 @@ async def test_an_outage_of_days_loses_nothing(stage: Stage) -> None:
 
 def test_every_state_of_a_posting_is_told_apart() -> None:
     states: Sequence[str] = postings.PostingState.__args__  # type: ignore[attr-defined]
-    assert set(states) == {"due", "done", "waiting", "stuck", "withdrawn", "skipped"}
+    assert set(states) == {"due", "done", "waiting", "stuck", "withdrawn", "skipped", "review"}

@@ -122,7 +122,9 @@ async def test_a_line_leads_to_the_section_then_to_the_card_then_to_the_source(r
 
     noise = f"section:{keys['Noise']}:0"
     assert await link("emu", channel="threads") == f"http://chat/threads/{ref['threads', noise]}"
-    assert await link("emu", channel="general") == f"http://chat/general/{ref['general', 'card']}"  # surely open to them
+    assert (
+        await link("emu", channel="general") == f"http://chat/general/{ref['general', 'card']}"
+    )  # surely open to them
     assert await link("emu", channel="lobby") == f"http://chat/threads/{ref['threads', noise]}"  # the same community
     assert await link("emu", channel="far", community="other") == f"http://chat/far/{ref['far', noise]}"
     assert await link("night", channel="threads") == f"http://chat/threads/{ref['threads', 'card']}"

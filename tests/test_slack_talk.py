@@ -329,10 +329,10 @@ async def test_a_question_mark_opens_the_form_of_a_command(w: World) -> None:
         assert [one["block_id"] for one in view.inputs] == ["topic", "period"]
         assert all(one["element"]["min_query_length"] == 1 for one in view.inputs)
     assert w.desk.asked == []
-    await w.ask("/rondan topics ?")
+    await w.ask("/rondan privacy ?")
     await w.ask("/rondan mod retract ?")
     await w.ask("/rondan ?")
-    assert [name for name, _ in w.desk.asked] == ["/topics", "/mod retract", "/help"], (
+    assert [name for name, _ in w.desk.asked] == ["/privacy", "/mod retract", "/help"], (
         "no options, no right, no command"
     )
 
@@ -346,7 +346,7 @@ async def test_every_command_with_options_has_a_form_that_slack_takes(w: World) 
     layouts = next(
         one for one in (await w.ask("/rondan place add ?", w.ada)).view.inputs if one["block_id"] == "layout"
     )
-    assert [one["value"] for one in layouts["element"]["options"]] == ["card", "thread"]
+    assert [one["value"] for one in layouts["element"]["options"]] == ["card", "thread", "queue"]
 
 
 async def test_fields_are_completed_by_the_desk_and_take_what_was_typed(w: World, logged: list[Any]) -> None:

@@ -367,7 +367,7 @@ async def test_readers_ask_and_are_answered_privately_in_their_language(w: Work,
         await w.far.say(w.ria, card, "Six hundred is fair")
         before = len(w.far.messages(w.channel))
         expected = {
-            "/rondan topics": say(language, "topics.title"),
+            "/rondan topics": say(language, "topics.title", period="").strip("（）, "),
             "/rondan search fair": say(language, "search.comment", title=SOBA),
             "/search 「fair」": say(language, "search.comment", title=SOBA),
             "/rondan piece #1": COST,
@@ -528,15 +528,15 @@ async def test_home_shows_what_is_new_of_what_is_followed_and_a_digest_on_demand
         assert first.startswith("ダイジェスト: フォロー中の話題、新着")
         assert SOBA in first
         assert COST not in first, "not followed"
-        assert say("ja", "topics.title") in first
+        assert say("ja", "topics.title", period="").strip("（）") in first
         assert (await w.home(w.mika)).text == first, "looking twice does not make it empty"
         assert labels(home)[:3] == ["新着", "今週", "今月"]
         await w.press(w.mika, home, "今週")
         assert COST in home.text
         await w.press(w.mika, home, "新着")
-        assert SOBA not in home.text.split(say("ja", "topics.title"))[0]
+        assert SOBA not in home.text.split(say("ja", "topics.title", period="").strip("（）"))[0]
         english = await w.home(w.ria)
-        assert say("en", "topics.title") in english.text
+        assert say("en", "topics.title", period="").strip(", ") in english.text
         assert COST in english.text
 
 
