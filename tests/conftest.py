@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from bot.platforms.room import Room
 from bot.platforms.roomchat import RoomChat
@@ -20,6 +21,10 @@ from storage.db import SqliteDb
 
 if TYPE_CHECKING:
     from tests.newsroom import Newsroom
+
+
+settings.register_profile("rondan", deadline=None)  # how long an example takes says more of the machine than of us
+settings.load_profile("rondan")
 
 
 class SetClock:
