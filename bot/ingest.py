@@ -264,6 +264,8 @@ async def let_out(tx: Tx, number: int, now: datetime) -> list[Place]:
     """Publish a piece that was held or waited; gives its new places. Under embargo it waits on, approved."""
     piece = await pieces.piece(tx, number)
     assert piece is not None
+    if piece.state not in ("held", "approved"):  # a moderator decided since it was found to be due
+        return []
     state = _first_state("published", piece.embargo, now)
     await pieces.set_state(tx, number, state, now=now)
     await postings.subject_changed(tx, queueing.SUBJECT, number, now)

@@ -273,3 +273,12 @@ async def test_the_bound_of_an_embargo_is_kept_when_it_is_approved(room: Newsroo
     number = await hold(room, found(embargo=room.clock() + timedelta(hours=3)))
     assert "comes out on 20 Nov 2026 12:00" in await room.text(f"/mod approve {number}", MODERATOR)
     assert not cards(room, "general")
+
+
+async def test_what_was_rejected_just_before_its_time_is_not_let_out(room: Newsroom) -> None:
+    number = await hold(room, found())
+    await room.text(f"/mod reject {number}", MODERATOR)
+    assert await room.db.write(lambda tx: ingest.let_out(tx, number, room.clock())) == []  # it was read as due before
+    await room.publisher.settle_all()
+    assert not cards(room, "general")
+    assert not (await room.ask(f"/piece {number}")).ok
