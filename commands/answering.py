@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from commands.moderating import actor
-from commands.registry import Words, alone, alone_form, command
+from commands.registry import WRITERS, SpanOption, Words, alone, alone_form, command, row_id
+from commands.saying import said
 from commands.tools import Tools
 from core.answering import MOST
-from core.chat import Caller, Role
+from core.chat import Caller
 from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal, ThinkError
 from core.message import Action, Field, Form, Message, MessageBlock, Reply
 from core.period import Period
 from core.pieces import Piece
 from core.responses import Spoken, Voice
-from core.speech import say
+from core.speech import say, say_list
 from core.text import shorten
 from digest.packing import pack, unpack
 from digest.sketch import Reading
@@ -24,7 +25,6 @@ from storage import acts, answers, comments, digests
 from storage.audience import Audience
 from storage.db import Tx
 
-WRITERS: frozenset[Role] = frozenset({"author", "moderator", "admin"})
 ANSWER = "answer"
 SHOWN = 40
 _PIECES = 3000
@@ -36,11 +36,7 @@ async def questions(
     tools: Tools,
     caller: Caller,
     *,
-    period: Annotated[
-        Period,
-        "How far back: day, week, month, 7d, 2026-11, 2026-11-01..2026-11-15, all.",
-        "いつから: 今日、今週、7日、2026年11月、2026-11-01..2026-11-15、全期間。",
-    ] = Period("month"),  # noqa: B008 - immutable
+    period: SpanOption = Period("month"),  # noqa: B008 - immutable
     piece: Annotated[Piece | None, "Only on this piece.", "この記事だけ。"] = None,
 ) -> Reply:
     """Gather what readers ask, by what the questions are about, most asked first."""
@@ -71,7 +67,7 @@ async def questions(
             continue
         for number in shown:
             del left[number]
-        heading = ("、" if caller.language == "ja" else ", ").join(words) or say(caller.language, "questions.others")
+        heading = say_list(caller.language, words) or say(caller.language, "questions.others")
         blocks.append(Heading(level=3, spans=spans(heading)))
         items = tuple(_item(tools, caller, voices[number], answered=number in answered) for number in shown)
         blocks.append(List(ordered=False, items=items))
@@ -112,8 +108,7 @@ async def answer(
         return await _give(tools, caller, comment.comment, text)
     asked = say(caller.language, "answer.asked", text=shorten(" ".join(comment.text.split()), _WORDS))
     button = Action(id=f"v1:{ANSWER}:{comment.comment}", label=say(caller.language, "answer.write"), style="primary")
-    blocks = (Paragraph(spans=spans(asked)),)
-    return Reply(message=Message(title=asked, blocks=blocks, actions=(button,), language=caller.language))
+    return said(caller, asked, actions=(button,))
 
 
 @alone(ANSWER, only=WRITERS)
@@ -135,8 +130,8 @@ async def written(tools: Tools, caller: Caller, what: str, values: Mapping[str, 
 
 
 async def _number(tools: Tools, caller: Caller, what: str) -> int:
-    number = int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else 0
-    if await comments.find(tools.db, number) is None:
+    number = row_id(what)
+    if number is None or await comments.find(tools.db, number) is None:
         raise Refusal(say(caller.language, "refused.stale"))
     return number
 
@@ -160,7 +155,7 @@ async def _give(tools: Tools, caller: Caller, number: int, text: str) -> Reply:
 
     await tools.db.write(work)
     tools.wake()
-    return _said(caller, say(language, "answer.given", number=number))
+    return said(caller, say(language, "answer.given", number=number))
 
 
 async def _take_back(tools: Tools, caller: Caller, number: int) -> Reply:
@@ -177,8 +172,4 @@ async def _take_back(tools: Tools, caller: Caller, number: int) -> Reply:
 
     await tools.db.write(work)
     tools.wake()
-    return _said(caller, say(language, "answer.taken-back", number=number))
-
-
-def _said(caller: Caller, sentence: str) -> Reply:
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))
+    return said(caller, say(language, "answer.taken-back", number=number))

@@ -6,12 +6,12 @@ from typing import Annotated, cast
 
 from commands.moderating import done_by, move, names_in, set_comment, set_featured
 from commands.registry import MODERATORS, Between, command
+from commands.saying import listed, said
 from commands.tools import Tools
 from commands.topics import correct
 from core.chat import Caller
-from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
-from core.message import Message, Reply
+from core.message import Reply
 from core.pieces import Piece
 from core.queueing import moment_said
 from core.responses import Voice
@@ -38,11 +38,7 @@ async def log(
     target = f"#{piece.number}" if piece is not None else f"comment {comment.comment}" if comment is not None else None
     found = await acts.acts(tools.db, target, who)
     title = say(caller.language, "mod.log" if found else "mod.log-empty")
-    items = tuple(Item(marker="•", blocks=(Paragraph(spans=spans(_told(one, caller))),)) for one in found)
-    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items)) if found else (
-        Paragraph(spans=spans(title)),
-    )  # fmt: skip
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+    return listed(caller, title, (_told(one, caller) for one in found)) if found else said(caller, title)
 
 
 def _told(one: Act, caller: Caller) -> str:
@@ -77,8 +73,7 @@ async def undo(
 
     act = await tools.db.write(work)
     tools.wake()
-    done = say(language, "undo.done", number=number, act=act.act, target=act.target)
-    return Reply(message=Message(title=done, blocks=(Paragraph(spans=spans(done)),), language=language))
+    return said(caller, say(language, "undo.done", number=number, act=act.act, target=act.target))
 
 
 async def _take_back(tools: Tools, caller: Caller, tx: Tx, act: Act) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from commands.moderating import PieceOption, actor
-from commands.queueing import said
 from commands.registry import MODERATORS, Words, command
+from commands.saying import said
 from commands.tools import Tools
 from core.chat import Caller
 from core.corrections import changes

@@ -52,9 +52,8 @@ from commands.registry import (
 from commands.tools import Tools
 from core.chat import Caller, Choice, Role
 from core.commands import CommandSpec
-from core.document import Paragraph, spans
 from core.errors import Refusal
-from core.message import Form, Message, Reply, links_of
+from core.message import Form, Reply, links_of, sentences
 from core.speech import say, say_all
 from core.text import fold, shorten
 from storage import pieces
@@ -212,8 +211,7 @@ def _with_links(reply: Reply) -> Reply:
 
 def refusal(language: str, sentence: str) -> Reply:
     """A declined request as a private answer."""
-    message = Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=language)
-    return Reply(message=message, ok=False, private=True)
+    return Reply(message=sentences(language, sentence), ok=False, private=True)
 
 
 # --- completion ---

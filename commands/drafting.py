@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from commands.moderating import actor
-from commands.queueing import WRITERS, said
-from commands.registry import Words, command
+from commands.registry import WRITERS, Words, command
+from commands.saying import said
 from commands.tools import Tools
 from core import drafting
 from core.chat import Caller

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from commands.moderating import actor
 from commands.registry import command
+from commands.saying import said
 from commands.tools import Tools
 from core.chat import Caller, Role
-from core.document import Block, Heading, Item, List, Paragraph, spans
+from core.document import Block, Heading, Paragraph, bullets, spans
 from core.errors import Refusal, SourceError
 from core.message import Message, Reply
 from core.pieces import Found
@@ -36,8 +37,8 @@ async def add(tools: Tools, caller: Caller, *, address: Address) -> Reply:
     await _note(tools, caller, "feed add", added.address)
     name = added.title or added.address
     if added.error:
-        return _answer(caller, say(caller.language, "feed.added-unread", feed=name), added.error)
-    return _answer(caller, say(caller.language, "feed.added", feed=name, n=added.seen), added.address)
+        return said(caller, say(caller.language, "feed.added-unread", feed=name), added.error)
+    return said(caller, say(caller.language, "feed.added", feed=name, n=added.seen), added.address)
 
 
 @command("feed remove", japanese="削除", summary="フィードを外します。記事は残ります。", roles=ADMINS)
@@ -46,7 +47,7 @@ async def remove(tools: Tools, caller: Caller, *, address: OurAddress) -> Reply:
     if not await tools.feeds.remove(address):
         raise Refusal(say(caller.language, "feed.none-there", address=address))
     await _note(tools, caller, "feed remove", address)
-    return _answer(caller, say(caller.language, "feed.removed", feed=address))
+    return said(caller, say(caller.language, "feed.removed", feed=address))
 
 
 @command("feed list", japanese="一覧", summary="フィードとその状態を示します。", roles=ADMINS)
@@ -54,10 +55,12 @@ async def list_(tools: Tools, caller: Caller) -> Reply:
     """List the feeds and how they are doing, those in trouble first."""
     feeds = sorted(await tools.feeds.list(), key=lambda feed: (not feed.paused, not feed.error, not feed.held))
     if not feeds:
-        return _answer(caller, say(caller.language, "feed.list-empty"))
+        return said(caller, say(caller.language, "feed.list-empty"))
     title = say(caller.language, "feed.list")
-    items = [_item(f"{feed.title or feed.address} — {_health(feed, caller)}", feed.address) for feed in feeds[:LISTED]]
-    blocks: list[Block] = [Heading(level=2, spans=spans(title)), List(ordered=False, items=tuple(items))]
+    lines = (
+        spans(f"{feed.title or feed.address} — {_health(feed, caller)}", link=feed.address) for feed in feeds[:LISTED]
+    )
+    blocks: list[Block] = [Heading(level=2, spans=spans(title)), bullets(lines)]
     if len(feeds) > LISTED:
         blocks.append(Paragraph(spans=spans(say(caller.language, "feed.more", n=len(feeds) - LISTED))))
     return Reply(message=Message(title=title, blocks=tuple(blocks), language=caller.language))
@@ -80,8 +83,7 @@ async def test(tools: Tools, caller: Caller, *, address: Address) -> Reply:
         Paragraph(spans=spans(say(caller.language, name, n=len(tried.items), known=tried.known))),
     ]
     if tried.items:
-        items = tuple(_item(_found(one, caller), one.url) for one in tried.items[:SHOWN])
-        blocks.append(List(ordered=False, items=items))
+        blocks.append(bullets(spans(_found(one, caller), link=one.url) for one in tried.items[:SHOWN]))
     blocks += [Paragraph(spans=spans(problem)) for problem in tried.problems]
     return Reply(message=Message(title=title, blocks=tuple(blocks), language=caller.language))
 
@@ -106,10 +108,6 @@ def _found(one: Found, caller: Caller) -> str:
     return one.title + (f" ({say_date(caller.language, one.published.date())})" if one.published else "")
 
 
-def _item(text: str, link: str | None) -> Item:
-    return Item(marker="•", blocks=(Paragraph(spans=spans(text, link=link)),))
-
-
 def _check(caller: Caller, address: str) -> None:
     if not address.lower().startswith(("http://", "https://")):
         raise Refusal(say(caller.language, "feed.no-address", address=address))
@@ -118,8 +116,3 @@ def _check(caller: Caller, address: str) -> None:
 async def _note(tools: Tools, caller: Caller, act: str, address: str) -> None:
     now = tools.clock()
     await tools.db.write(lambda tx: acts.record(tx, actor=actor(caller), act=act, target=address, now=now))
-
-
-def _answer(caller: Caller, sentence: str, *more: str) -> Reply:
-    blocks = tuple(Paragraph(spans=spans(one)) for one in (sentence, *more))
-    return Reply(message=Message(title=sentence, blocks=blocks, language=caller.language))

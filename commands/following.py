@@ -6,10 +6,10 @@ from typing import Annotated
 
 from commands.registry import command
 from commands.rights import must_be_in
+from commands.saying import said
 from commands.tools import Tools
 from core.chat import Caller
-from core.document import Paragraph, spans
-from core.message import Message, Reply
+from core.message import Reply
 from core.pieces import Topic
 from core.speech import say
 from storage import readers
@@ -23,7 +23,7 @@ async def follow(
     await must_be_in(tools, caller)
     done = await readers.follow(tools.db, caller.platform, caller.person, topic.id, tools.clock())
     name = "follow.done" if done else "follow.already"
-    return _line(caller, say(caller.language, name, topic=topic.name(caller.language)))
+    return said(caller, say(caller.language, name, topic=topic.name(caller.language)))
 
 
 @command("unfollow", japanese="フォロー解除", summary="話題のフォローをやめます。")
@@ -33,8 +33,4 @@ async def unfollow(
     """Stop following a topic."""
     done = await readers.unfollow(tools.db, caller.platform, caller.person, topic.id)
     name = "unfollow.done" if done else "unfollow.not"
-    return _line(caller, say(caller.language, name, topic=topic.name(caller.language)))
-
-
-def _line(caller: Caller, sentence: str) -> Reply:
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))
+    return said(caller, say(caller.language, name, topic=topic.name(caller.language)))

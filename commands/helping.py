@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from commands.registry import COMMANDS, command, command_named
+from commands.saying import listed
 from commands.tools import Tools
 from core.chat import Caller
 from core.commands import CommandSpec
-from core.document import Block, Heading, Item, List, Paragraph, Span, spans
+from core.document import Block, Paragraph, Span, bullets
 from core.errors import Refusal
 from core.message import Message, Reply
 from core.speech import say
@@ -26,9 +27,7 @@ async def help_(
         return _one(caller, command)
     title = say(caller.language, "help.title")
     mine = [one for one in COMMANDS.values() if caller.roles & one.roles]
-    items = tuple(Item(marker="•", blocks=(Paragraph(spans=_line(caller, one)),)) for one in mine)
-    blocks: tuple[Block, ...] = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+    return listed(caller, title, (_line(caller, one) for one in mine))
 
 
 def _line(caller: Caller, one: CommandSpec) -> tuple[Span, ...]:
@@ -44,10 +43,9 @@ def _one(caller: Caller, name: str) -> Reply:
     found = command_named(name)
     if found is None or not caller.roles & found.roles:
         raise Refusal(say(caller.language, "help.unknown", name=name))
-    items = []
+    lines = []
     for option in found.options:
         japanese = f" ({option.japanese})" if caller.language == "ja" else ""
-        text = f"{option.name}{japanese} — {option.meaning(caller.language)}"
-        items.append(Item(marker="•", blocks=(Paragraph(spans=spans(text)),)))
-    blocks: tuple[Block, ...] = (Paragraph(spans=_line(caller, found)), List(ordered=False, items=tuple(items)))
+        lines.append(f"{option.name}{japanese} — {option.meaning(caller.language)}")
+    blocks: tuple[Block, ...] = (Paragraph(spans=_line(caller, found)), bullets(lines))
     return Reply(message=Message(title=found.usage, blocks=blocks, language=caller.language))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from commands.moderating import PieceOption, actor
-from commands.queueing import said
 from commands.registry import MODERATORS, Press, command, press
+from commands.saying import said
 from commands.tools import Tools
 from core.chat import Caller
-from core.document import Paragraph, spans
 from core.errors import Refusal
 from core.faces import action
-from core.message import Action, Message, Reply
+from core.message import Action, Reply
 from core.pieces import Piece
 from core.speech import say
 from storage import acts, merging, pieces
@@ -36,8 +35,7 @@ async def merge(
         caller.language, "merge.ask", gone=piece.number, gone_title=piece.title, kept=into.number, title=into.title
     )
     button = Action(id=action(KIND, piece.uid, into.uid), label=say(caller.language, "merge.do"), style="danger")
-    blocks = (Paragraph(spans=spans(sentence)),)
-    return Reply(message=Message(title=sentence, blocks=blocks, actions=(button,), language=caller.language))
+    return said(caller, sentence, actions=(button,))
 
 
 async def _both(db: Reader, caller: Caller, gone: int, kept: int) -> tuple[Piece, Piece]:

@@ -9,12 +9,13 @@ from typing import Annotated
 
 from commands.reading import links_to
 from commands.registry import MODERATORS, Press, Words, command, form, press
+from commands.saying import listed, said
 from commands.tools import Tools
 from core.chat import Caller
-from core.document import Heading, Item, List, Paragraph, spans
+from core.document import spans
 from core.errors import Refusal
 from core.faces import action
-from core.message import Action, Field, Form, Message, Reply
+from core.message import Action, Field, Form, Reply
 from core.pieces import Piece, PieceState
 from core.queueing import moment_said
 from core.responses import Voice
@@ -46,8 +47,7 @@ async def retract(
         raise Refusal(await _otherwise(tools.db, caller, piece))
     button = Action(id=action("retract", piece.uid), label=say(caller.language, "mod.retract"), style="danger")
     asked = say(caller.language, "mod.retract-sure", number=piece.number, title=piece.title)
-    message = Message(title=asked, blocks=(Paragraph(spans=spans(asked)),), actions=(button,), language=caller.language)
-    return Reply(message=message)
+    return said(caller, asked, actions=(button,))
 
 
 @press("retract", only=MODERATORS)
@@ -72,7 +72,7 @@ async def retracted(tools: Tools, caller: Caller, at: Press) -> Reply:
 async def _retract(tools: Tools, caller: Caller, piece: Piece, reason: str) -> Reply:
     note = f"{reason}\n{tools.clock().isoformat()}"
     _, places = await _move(tools, caller, piece, {"published": "retracted"}, "retract", reason, note)
-    return _line(caller, say(caller.language, "mod.retracted", number=piece.number, title=piece.title, n=places))
+    return said(caller, say(caller.language, "mod.retracted", number=piece.number, title=piece.title, n=places))
 
 
 async def _move(
@@ -143,7 +143,7 @@ async def restore(
         tools, caller, piece, {"rejected": "held", "retracted": "published"}, "restore", reason or ""
     )
     name = "mod.waits-again" if state == "held" else "mod.restored"
-    return _line(caller, say(caller.language, name, number=piece.number, title=piece.title, n=n))
+    return said(caller, say(caller.language, name, number=piece.number, title=piece.title, n=n))
 
 
 def names_in(text: str | None) -> list[str]:
@@ -163,7 +163,7 @@ async def hide(
     """Hide a reader's comment from digests, search and exports, or show it again."""
     number = comment.comment
     await _set_comment(tools, caller, number, "visible" if undo else "hidden", "show" if undo else "hide", reason or "")
-    return _line(caller, say(caller.language, "mod.comment-shown" if undo else "mod.hidden", number=number))
+    return said(caller, say(caller.language, "mod.comment-shown" if undo else "mod.hidden", number=number))
 
 
 @command(
@@ -183,7 +183,7 @@ async def feature(
     if comment is not None:
         number = comment.comment
         await _set_comment(tools, caller, number, "visible" if undo else "featured", "feature", "")
-        return _line(caller, say(caller.language, name, target=say(caller.language, "mod.comment", number=number)))
+        return said(caller, say(caller.language, name, target=say(caller.language, "mod.comment", number=number)))
     if piece is None:
         raise Refusal(
             say(caller.language, "refused.missing", command="mod feature", option="piece", help="piece / comment")
@@ -198,7 +198,7 @@ async def feature(
 
     await tools.db.write(work)
     tools.wake()
-    return _line(caller, say(caller.language, name, target=f"#{piece.number} {piece.title}"))
+    return said(caller, say(caller.language, name, target=f"#{piece.number} {piece.title}"))
 
 
 async def set_featured(
@@ -257,28 +257,17 @@ async def _already(tx: Tx, caller: Caller, target: str, aspect: str, state: str)
 async def list_comments(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     """List the comments on a piece with their numbers, hidden ones too."""
     found = await comments.of_piece(tools.db, piece.number)
-    items = []
+    lines = []
     for one in found:
         address = tools.link(one.platform, one.channel, one.anchor)
         if address is None:  # it came by a form: the card there
             there = replace(caller, platform=one.platform, channel=one.channel, community="")
             address = next(iter(await links_to(tools, piece, there)), None)
         text = f"{one.comment} [{one.state}] {one.person or '?'}: {' '.join(one.text.split())[:200]}"
-        items.append(Item(marker="•", blocks=(Paragraph(spans=spans(text, link=address)),)))
-    title = f"#{piece.number} {piece.title}"
-    return Reply(
-        message=Message(
-            title=title,
-            blocks=(Heading(level=2, spans=spans(title)), List(ordered=False, items=tuple(items))),
-            language=caller.language,
-        )
-    )
+        lines.append(spans(text, link=address))
+    return listed(caller, f"#{piece.number} {piece.title}", lines)
 
 
 def actor(caller: Caller) -> str:
     """Who did it, as the log keeps it."""
     return f"{caller.platform}:{caller.person.id}" + (f" ({caller.person.name})" if caller.person.name else "")
-
-
-def _line(caller: Caller, sentence: str) -> Reply:
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))

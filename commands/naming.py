@@ -6,19 +6,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal
 
 from commands.moderating import actor
-from commands.registry import MODERATORS, Words, alone, command
+from commands.registry import MODERATORS, Words, alone, command, row_id
+from commands.saying import listed, said
 from commands.tools import Tools
+from commands.topics import about, shown_anew
 from core.chat import Caller
-from core.document import Heading, Item, List, Paragraph, spans
+from core.document import Paragraph, bullets, spans
 from core.errors import Refusal
 from core.filters import parse_filter
 from core.message import Action, Message, MessageBlock, Reply
 from core.pieces import Piece, Topic
 from core.speech import say
 from core.text import shorten
-from storage import acts, pieces, postings, topics
+from storage import acts, pieces, topics
 from storage.db import Reader, Tx
-from storage.indexing import index_piece
 
 AT_ONCE = 200
 """Most pieces that are re-tagged by one press."""
@@ -35,11 +36,7 @@ async def list_topics(tools: Tools, caller: Caller) -> Reply:
     """List the topics with their other names, descriptions and rules."""
     found = (await pieces.all_topics(tools.db))[:LISTED]
     title = say(caller.language, "topic.list" if found else "topic.list-empty")
-    items = tuple(Item(marker="•", blocks=(Paragraph(spans=spans(_told(topic, n, caller))),)) for topic, n in found)
-    blocks: tuple[MessageBlock, ...] = (Paragraph(spans=spans(title)),)
-    if items:
-        blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+    return listed(caller, title, (_told(topic, n, caller) for topic, n in found)) if found else said(caller, title)
 
 
 def _told(topic: Topic, n: int, caller: Caller) -> str:
@@ -65,8 +62,8 @@ async def create(
     own, now = _name(caller, name), tools.clock()
 
     async def work(tx: Tx) -> None:
-        about = _description(caller, text or "")
-        if await topics.create(tx, own, caller.language, now, kind=kind or "theme", description=about) is None:
+        line = _description(caller, text or "")
+        if await topics.create(tx, own, caller.language, now, kind=kind or "theme", description=line) is None:
             raise Refusal(say(caller.language, "topic.taken", name=own))
         topic = await pieces.topic_named(tx, own)
         assert topic is not None
@@ -187,7 +184,7 @@ async def merge(
     button = Action(
         id=f"v1:topic-merge:{topic.id}:{into.id}", label=say(caller.language, "topic.merge"), style="danger"
     )
-    return _asked(caller, asked, (), button)
+    return said(caller, asked, actions=(button,))
 
 
 @alone("topic-merge", only=MODERATORS)
@@ -203,7 +200,7 @@ async def merge_now(tools: Tools, caller: Caller, what: str) -> Reply:
         for number in moved:
             piece = await pieces.piece(tx, number)
             assert piece is not None
-            await _shown_anew(tools, tx, piece)
+            await shown_anew(tools, tx, piece)
         before = ", ".join(sorted({*gone.names.values(), *gone.aliases}))
         await _record(tools, tx, caller, "topic merge", into, f"{before} ({len(moved)})", into.key)
 
@@ -229,8 +226,8 @@ async def retag(
     numbers = await topics.pieces_about(tools.db, topic.id, AT_ONCE)
     if not numbers:
         raise Refusal(say(caller.language, "topic.no-pieces", topic=topic.name(caller.language)))
-    about = await pieces.pieces(tools.db, numbers[:SHOWN])
-    lines = [f"#{one.number} {shorten(one.title, 80)}: {_after(one, topic, into, caller)}" for one in about]
+    some = await pieces.pieces(tools.db, numbers[:SHOWN])
+    lines = [f"#{one.number} {shorten(one.title, 80)}: {_after(one, topic, into, caller)}" for one in some]
     if len(numbers) > SHOWN:
         lines.append(say(caller.language, "digest.more-pieces", n=len(numbers) - SHOWN))
     label = say(caller.language, "topic.apply", n=len(numbers))
@@ -264,31 +261,21 @@ async def retag_now(tools: Tools, caller: Caller, what: str) -> Reply:
             after = await pieces.piece(tx, number)
             assert after is not None
             await acts.record(
-                tx, actor=actor(caller), act="tag", target=f"#{number}", before=_about(before, caller),
-                after=_about(after, caller), reason="/topic retag", now=now,
+                tx, actor=actor(caller), act="tag", target=f"#{number}", before=about(before, caller),
+                after=about(after, caller), reason="/topic retag", now=now,
             )  # fmt: skip
-            await _shown_anew(tools, tx, after)
+            await shown_anew(tools, tx, after)
 
     return await _done(tools, caller, work, say(caller.language, "topic.retagged", **_names(topic, into, caller)))
 
 
 async def _two(tools: Tools, caller: Caller, what: str) -> tuple[Topic, Topic]:
     """The topics that a button names. Refusal if they are not there any more."""
-    numbers = what.split(":")
-    if len(numbers) == 2 and all(one.isascii() and one.isdecimal() and len(one) < 19 for one in numbers):
-        found = {one.id: one for one in await pieces.topics(tools.db, [int(one) for one in numbers])}
-        if len(found) == 2:
-            return found[int(numbers[0])], found[int(numbers[1])]
+    numbers = [number for one in what.split(":") if (number := row_id(one)) is not None]
+    found = {one.id: one for one in await pieces.topics(tools.db, numbers)}
+    if what.count(":") == 1 and len(found) == 2:
+        return found[numbers[0]], found[numbers[1]]
     raise Refusal(say(caller.language, "refused.stale"))
-
-
-async def _shown_anew(tools: Tools, tx: Tx, piece: Piece) -> None:
-    """A piece is about other topics: it is found by them, shows them, and places may want it now."""
-    now = tools.clock()
-    await index_piece(tx, piece)
-    await postings.subject_changed(tx, "piece", piece.number, now)
-    if piece.state == "published":
-        await tools.place(tx, piece, now)
 
 
 # --- what they share ---
@@ -325,10 +312,6 @@ def _names(topic: Topic, into: Topic, caller: Caller) -> dict[str, str]:
     return {"topic": topic.name(caller.language), "into": into.name(caller.language)}
 
 
-def _about(piece: Piece, caller: Caller) -> str:
-    return ", ".join(topic.name(caller.language) for topic in piece.topics)
-
-
 def _set(caller: Caller, topic: Topic, line: str) -> str:
     return say(
         caller.language, "topic.set", topic=topic.name(caller.language), text=line or say(caller.language, "none")
@@ -346,12 +329,9 @@ async def _record(tools: Tools, tx: Tx, caller: Caller, act: str, topic: Topic, 
 async def _done(tools: Tools, caller: Caller, work: Callable[[Tx], Awaitable[None]], sentence: str) -> Reply:
     await tools.db.write(work)
     tools.wake()
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))
+    return said(caller, sentence)
 
 
 def _asked(caller: Caller, asked: str, lines: Sequence[str], button: Action) -> Reply:
-    items = tuple(Item(marker="•", blocks=(Paragraph(spans=spans(line)),)) for line in lines)
-    blocks: tuple[MessageBlock, ...] = (Paragraph(spans=spans(asked)),)
-    if items:
-        blocks = (*blocks, List(ordered=False, items=items))
+    blocks: tuple[MessageBlock, ...] = (Paragraph(spans=spans(asked)), bullets(lines))
     return Reply(message=Message(title=asked, blocks=blocks, actions=(button,), language=caller.language))

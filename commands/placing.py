@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 from commands.moderating import actor, names_in
 from commands.registry import Between, ChannelId, RoleId, command
+from commands.saying import listed, said
 from commands.tools import Tools
 from core.chat import Caller, Place, Role
-from core.document import Block, Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
-from core.message import Message, Reply
+from core.message import Reply
 from core.placing import REMOVED, WITH_COMMUNITIES, check_place, may_keep, quiet_hours, split_place, topics_filter
 from core.speech import say
 from core.text import fold
@@ -94,7 +94,7 @@ async def add(
     await tools.furnish()
     tools.wake()
     sentence = say(caller.language, "place.added" if before is None else "place.back", place=called(added))
-    return _answer(caller, sentence, described(added, caller.language), *await _unknown(tools, caller, topics))
+    return said(caller, sentence, described(added, caller.language), *await _unknown(tools, caller, topics))
 
 
 @command("place set", japanese="設定", summary="掲載先の設定を変えます。指定したものだけ変わります。", roles=HOSTS)
@@ -144,7 +144,7 @@ async def set_(
     await tools.furnish()
     tools.wake()
     sentence = say(caller.language, "place.changed", place=called(changed))
-    return _answer(caller, sentence, described(changed, caller.language), *await _unknown(tools, caller, topics))
+    return said(caller, sentence, described(changed, caller.language), *await _unknown(tools, caller, topics))
 
 
 @command("place remove", japanese="削除", summary="掲載をやめます。載せた記事は残ります。", roles=HOSTS)
@@ -159,7 +159,7 @@ async def remove(tools: Tools, caller: Caller, *, channel: ChannelOption = None)
 
     name = "place.forgotten" if await tools.db.write(work) else "place.removed"
     await tools.furnish()
-    return _answer(caller, say(caller.language, name, place=called(before)))
+    return said(caller, say(caller.language, name, place=called(before)))
 
 
 @command("place list", japanese="一覧", summary="掲載先とその設定を示します。", roles=HOSTS)
@@ -167,14 +167,9 @@ async def list_(tools: Tools, caller: Caller) -> Reply:
     """List the channels that are posted to, and how."""
     mine = [one for one in await places.all_places(tools.db) if may_keep(caller, one) and one.paused != REMOVED]
     if not mine:
-        return _answer(caller, say(caller.language, "place.list-empty"))
-    title = say(caller.language, "place.list")
-    items = tuple(
-        Item(marker="•", blocks=(Paragraph(spans=spans(f"{called(one)}: {described(one, caller.language)}")),))
-        for one in mine
-    )
-    blocks: tuple[Block, ...] = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+        return said(caller, say(caller.language, "place.list-empty"))
+    lines = (f"{called(one)}: {described(one, caller.language)}" for one in mine)
+    return listed(caller, say(caller.language, "place.list"), lines)
 
 
 def described(place: Place, language: str) -> str:
@@ -280,8 +275,3 @@ async def _unknown(tools: Tools, caller: Caller, topics: str | None) -> Sequence
         for one in names_in(topics)
         if await pieces.topic_named(tools.db, one) is None
     ]
-
-
-def _answer(caller: Caller, sentence: str, *more: str) -> Reply:
-    blocks = tuple(Paragraph(spans=spans(one)) for one in (sentence, *more))
-    return Reply(message=Message(title=sentence, blocks=blocks, language=caller.language))

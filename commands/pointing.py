@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from commands import moderating, reporting
 from commands.registry import EVERYONE, MODERATORS, POINTED, Pointed, Target
+from commands.saying import said
 from commands.tools import Tools
 from core.chat import Caller, Role
 from core.commands import CommandSpec
-from core.document import Paragraph, spans
 from core.errors import Refusal
-from core.message import Message, Reply
+from core.message import Reply
 from core.speech import say
 from core.text import fold
 from storage import comments, pieces
@@ -41,8 +41,7 @@ async def _hide(tools: Tools, caller: Caller, at: Target) -> Reply:
 
 async def _save(tools: Tools, caller: Caller, at: Target) -> Reply:
     """Asked of what a message answers: whether that is something of ours, on which the message may be a comment."""
-    sentence = say(caller.language, "save.kept", title=at.piece.title)
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))
+    return said(caller, say(caller.language, "save.kept", title=at.piece.title))
 
 
 def _spec(name: str, japanese: str, english: str, summary: str, roles: frozenset[Role]) -> CommandSpec:

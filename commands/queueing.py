@@ -9,14 +9,15 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from commands.moderating import PieceOption, actor, names_in
-from commands.registry import MODERATORS, Press, Words, alone, alone_form, command, form, press
+from commands.registry import MODERATORS, WRITERS, Press, Words, alone, alone_form, command, form, press
+from commands.saying import listed, said
 from commands.tools import Tools
-from commands.topics import correct
-from core.chat import Caller, Role
-from core.document import Heading, Item, List, Paragraph, spans
+from commands.topics import about, correct, corrected
+from core.chat import Caller
+from core.document import spans
 from core.errors import Refusal, SourceError
 from core.faces import action
-from core.message import Action, Field, Form, Message, Reply
+from core.message import Action, Field, Form, Reply
 from core.pieces import Found, Piece, PieceNumber, TextMode
 from core.queueing import KIND, Decided, moment_said, told
 from core.speech import say
@@ -25,7 +26,6 @@ from storage import acts, pieces, places, postings, queueing
 from storage.db import Reader, Tx
 
 MOST = 25
-WRITERS: frozenset[Role] = frozenset({"author", "moderator", "admin"})
 WRITE = "submit"
 _TEXT = 3000  # characters of a form's field, on every platform
 _SHAPES = ("%Y-%m-%d %H:%M", "%Y年%m月%d日%H:%M", "%Y年%m月%d日%H時%M分", "%Y年%m月%d日%H時")
@@ -42,20 +42,15 @@ async def queue(tools: Tools, caller: Caller) -> Reply:
         return said(caller, say(caller.language, "mod.queue-empty"))
     known = {one.number: one for one in await pieces.pieces(tools.db, [one.number for one in waiting])}
     now = tools.clock()
-    items = []
+    lines = []
     for one in waiting:
         piece = known[PieceNumber(one.number)]
         when = moment_said(one.since, caller.language, caller.zone)
         age = say(caller.language, "queue.held-for", when=when, age=_age(caller.language, now - one.since))
         only = say(caller.language, "queue.waits-at", places=", ".join(one.at)) if one.at else ""
-        run = (
-            *spans(f"#{piece.number} {piece.title}", link=piece.url),
-            *spans(" · ".join(filter(None, ("", age, only)))),
-        )
-        items.append(Item(marker="•", blocks=(Paragraph(spans=run),)))
-    title = say(caller.language, "mod.queue")
-    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=tuple(items)))
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+        more = " · ".join(filter(None, ("", age, only)))
+        lines.append((*spans(f"#{piece.number} {piece.title}", link=piece.url), *spans(more)))
+    return listed(caller, say(caller.language, "mod.queue"), lines)
 
 
 def _age(language: str, span: timedelta) -> str:
@@ -211,8 +206,7 @@ async def pressed(tools: Tools, caller: Caller, at: Press) -> Reply | Form:
         case "approve":
             return await approve(tools, caller, piece=at.piece)
         case "topics":
-            names = ", ".join(topic.name(caller.language) for topic in at.piece.topics)
-            fields = (_field(caller, "topics", "queue.topics-field", value=names, required=False),)
+            fields = (_field(caller, "topics", "queue.topics-field", value=about(at.piece, caller), required=False),)
             return _form(caller, at, "queue.topics", "queue.save", fields)
         case "schedule":
             return _form(
@@ -266,8 +260,7 @@ async def _retag(tools: Tools, caller: Caller, piece: Piece, names: list[str]) -
 
     tagged, learned = await tools.db.write(work)
     tools.wake()
-    about = ", ".join(topic.name(caller.language) for topic in tagged.topics) or say(caller.language, "none")
-    return said(caller, " ".join([say(caller.language, "mod.tagged", number=piece.number, topics=about), *learned]))
+    return corrected(caller, tagged, learned)
 
 
 # --- bringing a piece in ---
@@ -285,9 +278,7 @@ async def submit(
     """Bring a piece into the queue, from an address or as text in a form."""
     if address is None:
         button = Action(id=f"v1:{WRITE}:-", label=say(caller.language, "mod.write"), style="primary")
-        sentence = say(caller.language, "mod.submit")
-        blocks = (Paragraph(spans=spans(sentence)),)
-        return Reply(message=Message(title=sentence, blocks=blocks, actions=(button,), language=caller.language))
+        return said(caller, say(caller.language, "mod.submit"), actions=(button,))
     try:
         found = await tools.drafts.read(address)
     except SourceError as error:
@@ -341,8 +332,3 @@ async def _hold(tools: Tools, caller: Caller, found: Found, mode: TextMode) -> R
     number, new, title = await tools.db.write(work)
     tools.wake()
     return said(caller, say(caller.language, "mod.submitted" if new else "mod.known", number=number, title=title))
-
-
-def said(caller: Caller, sentence: str) -> Reply:
-    """One sentence as an answer."""
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))

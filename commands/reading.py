@@ -8,6 +8,7 @@ from typing import Annotated
 
 from commands.registry import Press, command, form, press
 from commands.rights import must_be_in
+from commands.saying import said
 from commands.tools import Tools
 from core import faces
 from core.chat import Caller, Commented, Person, Reacted
@@ -133,7 +134,7 @@ async def commented(tools: Tools, caller: Caller, pressed: Press) -> Reply:
             source="form",
         )
     )
-    return _noted(caller, say(caller.language, "comment.kept", title=pressed.piece.title))
+    return said(caller, say(caller.language, "comment.kept", title=pressed.piece.title))
 
 
 async def _card(tools: Tools, caller: Caller, pressed: Press) -> tuple[str, str]:
@@ -165,7 +166,7 @@ async def stance(tools: Tools, caller: Caller, pressed: Press) -> Reply:
         await tools.ears.keep(_button(caller, channel, anchor, chosen.emoji[0], True, now))
     name = "stance.taken-back" if taken_back else "stance.kept"
     label = f"{chosen.emoji[0]} {chosen.name(caller.language)}"
-    return _noted(caller, say(caller.language, name, stance=label, title=pressed.piece.title))
+    return said(caller, say(caller.language, name, stance=label, title=pressed.piece.title))
 
 
 def _button(caller: Caller, channel: str, anchor: str, emoji: str, added: bool, at: datetime) -> Reacted:
@@ -180,7 +181,3 @@ def _button(caller: Caller, channel: str, anchor: str, emoji: str, added: bool, 
         source="button",
         kind="button",
     )
-
-
-def _noted(caller: Caller, sentence: str) -> Reply:
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))

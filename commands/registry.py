@@ -82,6 +82,13 @@ _KINDS: dict[Any, Kind] = {
 
 EVERYONE: frozenset[Role] = frozenset({"reader", "author", "moderator", "admin", "host"})
 MODERATORS: frozenset[Role] = frozenset({"moderator", "admin"})
+WRITERS: frozenset[Role] = MODERATORS | {"author"}
+
+SpanOption = Annotated[
+    Period,
+    "How far back: day, week, month, 7d, 2026-11, 2026-11-01..2026-11-15, all.",
+    "いつから: 今日、今週、7日、2026年11月、2026-11-01..2026-11-15、全期間。",
+]
 
 
 def command(
@@ -196,6 +203,11 @@ ALONE_FORMS: dict[str, AloneForm] = {}
 """Forms that belong to no piece; ids alike."""
 CURATING: dict[str, frozenset[Role]] = {}
 """Kinds of buttons and forms that not everybody may use, with who may; their piece may be in any state."""
+
+
+def row_id(what: str) -> int | None:
+    """The number of a row that a button's id names; None if it is none."""
+    return int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else None
 
 
 def press(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[Handler], Handler]:

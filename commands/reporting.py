@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from commands.moderating import actor, set_comment
-from commands.registry import MODERATORS, Target, alone, command
+from commands.registry import MODERATORS, Target, alone, command, row_id
+from commands.saying import listed, said
 from commands.tools import Tools
 from core.chat import Caller
-from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
-from core.message import Message, Reply
+from core.message import Reply
 from core.queueing import moment_said
 from core.speech import say
 from core.text import shorten
@@ -28,13 +28,8 @@ async def list_tickets(tools: Tools, caller: Caller) -> Reply:
     """List what readers reported and which comments are held back, oldest first."""
     found = await tickets.waiting(tools.db, MOST)
     title = say(caller.language, "tickets.title" if found else "tickets.none")
-    items = tuple(
-        [Item(marker="•", blocks=(Paragraph(spans=spans(await _line(tools, caller, one))),)) for one in found]
-    )
-    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items)) if found else (
-        Paragraph(spans=spans(title)),
-    )  # fmt: skip
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+    lines = [await _line(tools, caller, one) for one in found]
+    return listed(caller, title, lines) if found else said(caller, title)
 
 
 async def _line(tools: Tools, caller: Caller, one: Ticket) -> str:
@@ -66,16 +61,16 @@ async def report(tools: Tools, caller: Caller, at: Target) -> Reply:
 
     number = await tools.db.write(work)
     tools.wake()
-    return _said(caller, say(caller.language, "point.reported", ticket=number))
+    return said(caller, say(caller.language, "point.reported", ticket=number))
 
 
 @alone(KIND, only=MODERATORS)
 async def pressed(tools: Tools, caller: Caller, what: str) -> Reply:
     """Show, Hide or Dismiss on a ticket's card; whoever comes second is told who was first."""
     digits, _, wish = what.partition(":")
-    if not digits.isascii() or not digits.isdecimal() or len(digits) > 18 or wish not in ("show", "hide", "dismiss"):
-        raise Refusal(say(caller.language, "refused.stale"))
-    number, now, language = int(digits), tools.clock(), caller.language
+    number, now, language = row_id(digits), tools.clock(), caller.language
+    if number is None or wish not in ("show", "hide", "dismiss"):
+        raise Refusal(say(language, "refused.stale"))
 
     async def work(tx: Tx) -> str:
         ticket = await tickets.ticket(tx, number)
@@ -103,8 +98,4 @@ async def pressed(tools: Tools, caller: Caller, what: str) -> Reply:
 
     sentence = await tools.db.write(work)
     tools.wake()
-    return _said(caller, sentence)
-
-
-def _said(caller: Caller, sentence: str) -> Reply:
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))
+    return said(caller, sentence)

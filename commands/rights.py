@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+from dataclasses import replace
 from typing import Any
 
 from commands.registry import alone, command
+from commands.saying import said
 from commands.tools import Tools
 from core.chat import Caller
-from core.document import Heading, Item, List, Paragraph, spans
+from core.document import Heading, Paragraph, bullets, spans
 from core.errors import Refusal
 from core.message import Action, File, Message, MessageBlock, Reply
 from core.speech import say
@@ -40,10 +42,10 @@ async def privacy(tools: Tools, caller: Caller) -> Reply:
     yours = [say(language, f"rights.{name}") for name in ("see", "forget", "out", "deleted")]
     blocks: list[MessageBlock] = [Paragraph(spans=spans(line)) for line in lines]
     for heading, listed in (("rights.what", about), ("rights.yours", yours)):
-        blocks += [Heading(level=2, spans=spans(say(language, heading))), _list(listed)]
+        blocks += [Heading(level=2, spans=spans(say(language, heading))), bullets(listed)]
     if keeps.operator:
         blocks.append(Paragraph(spans=spans(say(language, "rights.operator", operator=keeps.operator))))
-    return _reply(caller, say(language, "rights.title"), tuple(blocks))
+    return Reply(message=Message(title=say(language, "rights.title"), blocks=tuple(blocks), language=language))
 
 
 @command("my-data", japanese="マイデータ", summary="あなたについて残しているものをすべて渡します。")
@@ -59,7 +61,7 @@ async def my_data(tools: Tools, caller: Caller) -> Reply:
     blocks: list[MessageBlock] = []
     for heading, rows in parts:
         lines = [_line(row) for row in rows] or [say(language, "none")]
-        blocks += [Heading(level=2, spans=spans(f"{heading} ({len(rows)})")), _list(lines)]
+        blocks += [Heading(level=2, spans=spans(f"{heading} ({len(rows)})")), bullets(lines)]
     files = (
         File(name="my-data.json", kind="application/json", content=_json(data)),
         File(name="my-data.html", kind="text/html", content=_page(language, title, parts)),
@@ -74,7 +76,7 @@ async def forget_me(tools: Tools, caller: Caller) -> Reply:
     language = caller.language
     asked = say(language, "rights.sure", comments=kept.comments, reactions=kept.reactions, follows=kept.follows)
     button = Action(id="v1:forget-me:yes", label=say(language, "rights.erase"), style="danger")
-    return _reply(caller, asked, (Paragraph(spans=spans(asked)),), (button,))
+    return said(caller, asked, actions=(button,))
 
 
 @alone("forget-me")
@@ -84,23 +86,21 @@ async def forget_now(tools: Tools, caller: Caller, what: str) -> Reply:
         raise Refusal(say(caller.language, "refused.stale"))
     await tools.outside.forget(caller.platform, caller.person.id, tools.stance_of, tools.clock())
     tools.wake()
-    done = say(caller.language, "rights.forgotten")
-    reply = _reply(caller, done, (Paragraph(spans=spans(done)),))
-    return Reply(message=reply.message, replace=True)
+    return replace(said(caller, say(caller.language, "rights.forgotten")), replace=True)
 
 
 @command("opt-out", japanese="記録しない", summary="これからは、あなたについて何も残しません。")
 async def opt_out(tools: Tools, caller: Caller) -> Reply:
     """From now on keep nothing of what you say and react."""
     done = await tools.outside.opt_out(caller.platform, caller.person.id, tools.clock())
-    return _said(caller, "rights.out-now" if done else "rights.out-already")
+    return said(caller, say(caller.language, "rights.out-now" if done else "rights.out-already"))
 
 
 @command("opt-in", japanese="記録する", summary="これからは、あなたのコメントと反応をまた残します。")
 async def opt_in(tools: Tools, caller: Caller) -> Reply:
     """Take an opt-out back."""
     done = await tools.outside.opt_in(caller.platform, caller.person.id, tools.clock())
-    return _said(caller, "rights.in-now" if done else "rights.in-already")
+    return said(caller, say(caller.language, "rights.in-now" if done else "rights.in-already"))
 
 
 async def must_be_in(tools: Tools, caller: Caller) -> None:
@@ -135,16 +135,3 @@ def _page(language: str, title: str, parts: list[tuple[str, list[dict[str, Any]]
             out.append("<tr>" + "".join(f"<td>{cell}" for cell in cells) + "</tr>")
         out.append("</table>")
     return "\n".join(out).encode()
-
-
-def _list(lines: list[str]) -> List:
-    return List(ordered=False, items=tuple(Item(marker="•", blocks=(Paragraph(spans=spans(line)),)) for line in lines))
-
-
-def _said(caller: Caller, name: str) -> Reply:
-    sentence = say(caller.language, name)
-    return _reply(caller, sentence, (Paragraph(spans=spans(sentence)),))
-
-
-def _reply(caller: Caller, title: str, blocks: tuple[MessageBlock, ...], actions: tuple[Action, ...] = ()) -> Reply:
-    return Reply(message=Message(title=title, blocks=blocks, actions=actions, language=caller.language))

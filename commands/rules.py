@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from commands.moderating import actor
 from commands.registry import MODERATORS, Words, command
+from commands.saying import listed, said
 from commands.tools import Tools
 from core.chat import Caller
-from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
 from core.holding import checked
-from core.message import Message, Reply
+from core.message import Reply
 from core.speech import say
 from storage import acts, holding
 from storage.db import Tx
@@ -58,15 +58,11 @@ async def rules(
         await acts.record(tx, actor=actor(caller), act="rules", target=target, before=before, after=after, now=now)
 
     sentence = await tools.db.write(work)
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=language))
+    return said(caller, sentence)
 
 
 async def _list(tools: Tools, caller: Caller, community: holding.Community) -> Reply:
     found = await holding.rules(tools.db, community)
     title = say(caller.language, "rules.title" if found else "rules.none")
     lines = [say(caller.language, f"rules.{one.kind}.is", value=one.value) for one in found]
-    items = tuple(Item(marker="•", blocks=(Paragraph(spans=spans(line)),)) for line in lines)
-    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items)) if found else (
-        Paragraph(spans=spans(title)),
-    )  # fmt: skip
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+    return listed(caller, title, lines) if found else said(caller, title)

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 from commands.moderating import actor, names_in
 from commands.placing import ALL, HOSTS, ChannelOption, ZoneOption, called, standing
 from commands.registry import Between, command
+from commands.saying import listed, said
 from commands.tools import Tools
 from core.almanac import Times, parse_clock, parse_days
 from core.chat import Caller, Place, Role
-from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
-from core.message import Message, Reply
+from core.message import Reply
 from core.placing import check_place, may_keep
-from core.speech import say
+from core.speech import say, say_list
 from core.text import fold
 from storage import acts, editions, pieces
 from storage.db import Tx
@@ -63,7 +63,7 @@ async def add(
     sentence = say(
         caller.language, "schedule.added", number=number, place=called(place), times=times.label(caller.language)
     )
-    return _answer(caller, sentence, say(caller.language, "schedule.next", at=_at(first, times)))
+    return said(caller, sentence, say(caller.language, "schedule.next", at=_at(first, times)))
 
 
 @command("digest-schedule list", japanese="一覧", summary="定期ダイジェストの予定を示します。", roles=KEEPERS)
@@ -72,12 +72,9 @@ async def list_(tools: Tools, caller: Caller, *, channel: ChannelOption = None) 
     place = await standing(tools, caller, channel, allowed=_may)
     found = await editions.of_place(tools.db, place.id)
     if not found:
-        return _answer(caller, say(caller.language, "schedule.none", place=called(place)))
+        return said(caller, say(caller.language, "schedule.none", place=called(place)))
     lines = [await _described(tools, caller, one) for one in found]
-    items = tuple(Item(marker="•", blocks=(Paragraph(spans=spans(line)),)) for line in lines)
-    title = say(caller.language, "schedule.list", place=called(place))
-    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+    return listed(caller, say(caller.language, "schedule.list", place=called(place)), lines)
 
 
 @command("digest-schedule remove", japanese="削除", summary="定期ダイジェストをやめます。", roles=KEEPERS)
@@ -102,7 +99,7 @@ async def remove(
         )
 
     await tools.db.write(work)
-    return _answer(caller, say(caller.language, "schedule.removed", number=number, place=called(place)))
+    return said(caller, say(caller.language, "schedule.removed", number=number, place=called(place)))
 
 
 def _may(caller: Caller, place: Place) -> bool:
@@ -127,15 +124,10 @@ async def _topics(tools: Tools, caller: Caller, text: str | None) -> list[str]:
 async def _described(tools: Tools, caller: Caller, schedule: Schedule) -> str:
     named = [(key, await pieces.topic_named(tools.db, key)) for key in schedule.topics]
     names = [key if topic is None else topic.name(caller.language) for key, topic in named]
-    topics = ("、" if caller.language == "ja" else ", ").join(names) or say(caller.language, "digest.all")
+    topics = say_list(caller.language, names) or say(caller.language, "digest.all")
     following = say(caller.language, "schedule.next", at=_at(schedule.times.following(tools.clock()), schedule.times))
     return f"{schedule.id}. {schedule.times.label(caller.language)}: {topics}. {following}"
 
 
 def _at(moment: datetime, times: Times) -> str:
     return f"{moment.astimezone(ZoneInfo(times.zone)):%Y-%m-%d %H:%M %Z}"
-
-
-def _answer(caller: Caller, *sentences: str) -> Reply:
-    blocks = tuple(Paragraph(spans=spans(one)) for one in sentences)
-    return Reply(message=Message(title=sentences[0], blocks=blocks, language=caller.language))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from commands.reading import audience_of, caller_place, links_to
 from commands.registry import Phrases, command
+from commands.saying import said
 from commands.tools import Tools
 from core.chat import Caller
 from core.document import Block, Heading, Item, List, Paragraph, Span, Spans, spans
@@ -26,6 +27,7 @@ from storage.question import Hit, Scope
 from storage.search import Results
 from storage.search import search as look
 
+Near = Mapping[tuple[int, str | None], tuple[str, str]]  # as `postings.near` gives it
 SHOWN = 30  # hits in one answer, which the platforms give page by page
 AROUND = 120  # UTF-16 units of text around the first word that was found
 BEFORE = 40  # of them before it
@@ -52,7 +54,7 @@ async def search(
     items = await _items(tools, caller, asked.terms, found.hits[:SHOWN])
     if not items:
         title = say(caller.language, "search.none", query=query)
-        return Reply(message=Message(title=title, blocks=(Paragraph(spans=spans(title)),), language=caller.language))
+        return said(caller, title)
     blocks: list[MessageBlock] = [Heading(level=2, spans=spans(title)), List(ordered=True, items=_numbered(items))]
     if len(found.hits) > SHOWN:
         sentence = "search.cut" if found.cut else "search.shown"
@@ -91,16 +93,23 @@ async def _items(tools: Tools, caller: Caller, terms: Sequence[Term], hits: Sequ
     numbers = list(dict.fromkeys(hit.piece for hit in hits))
     known = {one.number: one for one in await pieces.pieces(tools.db, numbers) if one.state == "published"}
     voices = await comments.shown(tools.db, [hit.id for hit in hits if hit.kind == "comment"])
+    near = await postings.near(tools.db, numbers, caller.platform, caller.channel or "", caller.community)
     items = []
     for hit in hits:
         piece = known.get(hit.piece)  # type: ignore[call-overload]
         if piece is not None and (hit.kind == "piece" or hit.id in voices):
-            items.append(await _item(tools, caller, terms, hit, piece, voices))
+            items.append(await _item(tools, caller, terms, hit, piece, voices, near))
     return items
 
 
 async def _item(
-    tools: Tools, caller: Caller, terms: Sequence[Term], hit: Hit, piece: Piece, voices: Mapping[int, Voice]
+    tools: Tools,
+    caller: Caller,
+    terms: Sequence[Term],
+    hit: Hit,
+    piece: Piece,
+    voices: Mapping[int, Voice],
+    near: Near,
 ) -> tuple[Block, ...]:
     if hit.kind == "comment":
         voice = voices[hit.id]
@@ -114,7 +123,7 @@ async def _item(
         named = section != HEAD and passage.heading
         head = f"#{piece.number} {piece.title}" + (f" – {passage.heading}" if named else "")
         text = passage.body
-    link = link or await _link(tools, caller, piece, section)
+    link = link or await _link(tools, caller, piece, section, near)
     return Paragraph(spans=(Span(text=head, bold=True, link=link),)), Paragraph(spans=excerpt(text, terms))
 
 
@@ -130,11 +139,12 @@ def _passage(piece: Piece, terms: Sequence[Term]) -> Passage:
     return head if head.body else replace(head, body=next((one.body for one in sections if one.body), ""))
 
 
-async def _link(tools: Tools, caller: Caller, piece: Piece, section: str) -> str | None:
-    """Where it stands: the section's message in the caller's place or community, else the card, else the source."""
-    near = (caller.platform, caller.channel or "", caller.community)
-    spot = await postings.nearest(tools.db, piece.number, section, near)
-    link = None if spot is None else tools.link(*spot)
+async def _link(tools: Tools, caller: Caller, piece: Piece, section: str, near: Near) -> str | None:
+    """Where it stands: the section's message or else the card in the caller's channel, then in their community, then
+    anywhere, else the source.
+    """
+    spot = near.get((piece.number, section)) or near.get((piece.number, None))
+    link = None if spot is None else tools.link(caller.platform, *spot)
     return link or next(iter(await links_to(tools, piece, caller)), piece.url)
 
 

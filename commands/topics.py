@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from commands.moderating import PieceOption, actor, names_in
-from commands.registry import MODERATORS, command
+from commands.registry import MODERATORS, SpanOption, command
+from commands.saying import listed, said
 from commands.tools import Tools
 from core.chat import Caller
-from core.document import Heading, Item, List, Paragraph, spans
 from core.errors import Refusal
-from core.message import Message, Reply
+from core.message import Reply
 from core.period import Period
 from core.pieces import Piece, Topic
 from core.speech import say
@@ -24,25 +24,19 @@ async def count(
     tools: Tools,
     caller: Caller,
     *,
-    period: Annotated[
-        Period,
-        "How far back: day, week, month, 7d, 2026-11, 2026-11-01..2026-11-15, all.",
-        "いつから: 今日、今週、7日、2026年11月、2026-11-01..2026-11-15、全期間。",
-    ] = Period("month"),  # noqa: B008 - immutable
+    period: SpanOption = Period("month"),  # noqa: B008 - immutable
 ) -> Reply:
     """List the topics of a time and how many pieces each has."""
     window = period.window(tools.clock(), caller.zone, None)
     found, without = await topics.counted(tools.db, window.start, window.end)
     label = period.label(caller.language)
     if not found:
-        return _said(caller, say(caller.language, "topics.none", period=label))
+        return said(caller, say(caller.language, "topics.none", period=label))
     lines = [_counted(caller, _name(one.topic, caller), one.pieces) for one in found]
     if without:
         lines.append(_counted(caller, say(caller.language, "topics.without"), without))
     title = say(caller.language, "topics.title", period=label)
-    items = tuple(Item(marker="•", blocks=(Paragraph(spans=spans(line)),)) for line in lines)
-    blocks = (Heading(level=2, spans=spans(title)), List(ordered=False, items=items))
-    return Reply(message=Message(title=title, blocks=blocks, language=caller.language))
+    return listed(caller, title, lines)
 
 
 def _counted(caller: Caller, name: str, n: int) -> str:
@@ -69,8 +63,13 @@ async def tag(
         lambda tx: correct(tools, caller, tx, piece, names_in(add), names_in(remove))
     )
     tools.wake()
-    about = _topics(tagged, caller) or say(caller.language, "none")
-    return _said(caller, " ".join([say(caller.language, "mod.tagged", number=piece.number, topics=about), *learned]))
+    return corrected(caller, tagged, learned)
+
+
+def corrected(caller: Caller, tagged: Piece, learned: list[str]) -> Reply:
+    """What a piece is about after a correction, and what that taught."""
+    names = about(tagged, caller) or say(caller.language, "none")
+    return said(caller, " ".join([say(caller.language, "mod.tagged", number=tagged.number, topics=names), *learned]))
 
 
 async def correct(
@@ -106,22 +105,25 @@ async def correct(
             await acts.record(tx, actor=actor(caller), act="learn", target=f"topic {name}", after=alias, now=now)
     tagged = await pieces.piece(tx, piece.number)
     assert tagged is not None
-    await index_piece(tx, tagged)
-    before, after = _topics(today, caller), _topics(tagged, caller)
+    before, after = about(today, caller), about(tagged, caller)
     if before != after:  # two who do the same at once did it once
         await acts.record(
             tx, actor=actor(caller), act=act, target=f"#{piece.number}", before=before, after=after, reason=reason,
             now=now,
         )  # fmt: skip
-    await postings.subject_changed(tx, "piece", piece.number, now)
-    if tagged.state == "published":
-        await tools.place(tx, tagged, now)  # places that filter by topic may want it now
+    await shown_anew(tools, tx, tagged)
     return tagged, said
 
 
-def _topics(piece: Piece, caller: Caller) -> str:
+async def shown_anew(tools: Tools, tx: Tx, piece: Piece) -> None:
+    """A piece is about other topics: it is found by them, shows them, and places may want it now."""
+    now = tools.clock()
+    await index_piece(tx, piece)
+    await postings.subject_changed(tx, "piece", piece.number, now)
+    if piece.state == "published":
+        await tools.place(tx, piece, now)
+
+
+def about(piece: Piece, caller: Caller) -> str:
+    """The names of its topics."""
     return ", ".join(topic.name(caller.language) for topic in piece.topics)
-
-
-def _said(caller: Caller, sentence: str) -> Reply:
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=caller.language))

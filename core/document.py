@@ -103,6 +103,12 @@ def spans(text: str, **style: Any) -> Spans:
     return (Span(text=text, **style),) if text else ()
 
 
+def bullets(lines: Iterable[str | Spans]) -> List:
+    """A list without order, an item each."""
+    runs = (spans(one) if isinstance(one, str) else one for one in lines)
+    return List(ordered=False, items=tuple(Item(marker="•", blocks=(Paragraph(spans=run),)) for run in runs))
+
+
 def words_of(run: Spans) -> str:
     """The text of spans, without style and reading."""
     return "".join(span.text for span in run)

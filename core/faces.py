@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from core.document import Block, Cited, Heading, Item, List, Paragraph, Quote, plain, spans, words_of
+from core.document import Block, Cited, Heading, Paragraph, Quote, bullets, plain, spans, words_of
 from core.message import Action, Divider, Message, MessageBlock, Small
 from core.pieces import Outline, Part, Piece, Section, TextMode
-from core.speech import say, say_date
+from core.speech import say, say_date, say_list
 from core.splitting import size_of, split_blocks
 from core.stances import Scale
 from core.text import sentences, shorten
@@ -107,8 +107,7 @@ def card(piece: Piece, language: str, zone: str, scale: Scale) -> Message:
     elif text := lede(piece):
         blocks.append(Paragraph(spans=spans(text)))
     if piece.topics:
-        names = "、" if language == "ja" else ", "
-        topics = names.join(topic.name(language) for topic in piece.topics)
+        topics = say_list(language, (topic.name(language) for topic in piece.topics))
         blocks.append(Small(spans=spans(say(language, "card.topics", topics=topics))))
     blocks += corrected(piece, language, zone)
     blocks += related(piece, language)
@@ -184,12 +183,9 @@ def withdrawn(piece: Piece, language: str, zone: str) -> Message:
 def catchup(found: Sequence[Piece], language: str, *, capped: bool) -> Message:
     """Several pieces in one message: what came while we were away, or over the day's cap."""
     title = say(language, "catchup.title")
-    lines = tuple(
-        Item(marker="•", blocks=(Paragraph(spans=spans(f"#{piece.number} {piece.title}", link=piece.url)),))
-        for piece in found
-    )
-    why = say(language, "catchup.capped" if capped else "catchup.late", n=len(lines))
-    blocks = (Heading(level=2, spans=spans(title)), Paragraph(spans=spans(why)), List(ordered=False, items=lines))
+    lines = (spans(f"#{piece.number} {piece.title}", link=piece.url) for piece in found)
+    why = say(language, "catchup.capped" if capped else "catchup.late", n=len(found))
+    blocks = (Heading(level=2, spans=spans(title)), Paragraph(spans=spans(why)), bullets(lines))
     return Message(title=title, blocks=blocks, language=language)
 
 

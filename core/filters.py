@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from core.errors import Refusal
+from core.speech import say_list
 from core.text import fold
 
 Field = Literal["topic", "author", "source", "language", "word"]
@@ -113,7 +114,7 @@ class Filter:
             return Verdict(True, "絞り込みなし" if language == "ja" else "there is no filter")
         ok, deciding = _judge(self.root, _Folded(subject))
         said = [_say(clause, hit, subject, language) for clause, hit in dict.fromkeys(deciding)]
-        return Verdict(ok, ("、" if language == "ja" else ", ").join(said))
+        return Verdict(ok, say_list(language, said))
 
 
 def parse_filter(text: str, language: str = "en") -> Filter:

@@ -20,6 +20,7 @@ from core.document import (
     block_from_json,
     block_to_json,
     plain,
+    spans,
     spans_from_json,
     spans_to_json,
 )
@@ -136,6 +137,12 @@ class Reply:
     replace: bool = False
     links: tuple[str, ...] = field(default=())
     files: tuple[File, ...] = ()
+
+
+def sentences(language: str, *texts: str, actions: tuple[Action, ...] = ()) -> Message:
+    """A message that only says something, a paragraph each; the first names it."""
+    blocks = tuple(Paragraph(spans=spans(text)) for text in texts)
+    return Message(title=texts[0], blocks=blocks, actions=actions, language=language)
 
 
 def to_text(message: Message) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from core.document import Cited, Heading, Image, Item, List, Paragraph, Table, plain_all, spans, walk
+from core.document import Cited, Heading, Image, Paragraph, Table, bullets, plain_all, spans, walk
 from core.faces import action, lede
 from core.message import Action, Message, MessageBlock, Small
 from core.pieces import Outline, Piece, Section
-from core.speech import say, say_date
+from core.speech import say, say_date, say_list
 from core.text import shorten
 
 KIND = "queue"
@@ -71,7 +71,7 @@ def queue_card(
         blocks.append(Paragraph(spans=spans(say(language, f"queue.state.{piece.state}"), bold=True)))
     if waits:
         blocks += _inside(piece, language, previews)
-    about = ("、" if language == "ja" else ", ").join(topic.name(language) for topic in piece.topics)
+    about = say_list(language, (topic.name(language) for topic in piece.topics))
     blocks.append(Small(spans=spans(say(language, "card.topics", topics=about or say(language, "none")))))
     title = say(language, "queue.title", title=piece.title)
     return Message(
@@ -109,7 +109,7 @@ def _inside(piece: Piece, language: str, previews: Sequence[Preview]) -> Iterato
     if more > 0:
         lines = [*lines[:LINES], say(language, "digest.more-pieces", n=more)]
     if lines:
-        yield List(ordered=False, items=tuple(Item(marker="•", blocks=(Paragraph(spans=spans(one)),)) for one in lines))
+        yield bullets(lines)
     for preview in previews[:_PREVIEWS]:
         yield Small(spans=spans(_previewed(piece, preview, language)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from typing_extensions import override
@@ -365,6 +365,11 @@ def say(language: str, sentence: str, /, **values: object) -> str:
     return (japanese if language == "ja" else english).format(
         **{key: _Count(value) if isinstance(value, int) else value for key, value in values.items()}
     )
+
+
+def say_list(language: str, words: Iterable[str]) -> str:
+    """Several words side by side: `a, b, c`."""
+    return ("、" if language == "ja" else ", ").join(words)
 
 
 def say_all(language: str, words: Sequence[str]) -> str:

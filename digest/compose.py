@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from core.document import Heading, Item, List, Paragraph, Quote, Span, Spans, spans
+from core.document import Heading, Item, List, Paragraph, Quote, Span, Spans, bullets, spans
 from core.faces import body_text, lede
 from core.message import Action, Message, MessageBlock, Picture, Small
 from core.period import Period, Window
 from core.pieces import Piece
 from core.responses import Change, PieceNumbers, Voice
-from core.speech import say, say_date
+from core.speech import say, say_date, say_list
 from core.stances import Scale
 from core.text import shorten
 from digest.lead import join
@@ -111,7 +111,7 @@ def title_of(sketch: Sketch, rows: Rows, language: str) -> tuple[str, str]:
     if sketch.followed:
         topic = say(language, "digest.followed")
     else:
-        topic = ("、" if language == "ja" else ", ").join(rows.topics) or say(language, "digest.all")
+        topic = say_list(language, rows.topics) or say(language, "digest.all")
     window = Window(sketch.start, sketch.end, sketch.zone)
     return topic, Period(sketch.period).label(language) if sketch.period else window.label(language)
 
@@ -238,9 +238,9 @@ class _Composer:
         told = self._prose(self._room.points, by_readers=False)
         spared = () if self._room.both else told.spared
         points = [one for one in self._sketch.reading.points if one.said not in spared and self._says(one.said)]
-        items = tuple(Item(marker="•", blocks=(Paragraph(spans=self._point(one)),)) for one in points)
-        shown = items[: max(0, self._room.points - len(spared))]
-        return self._headed("digest.points", [*told.blocks, *([List(ordered=False, items=shown)] if shown else [])])
+        shown = points[: max(0, self._room.points - len(spared))]
+        lines = [bullets(self._point(one) for one in shown)] if shown else []
+        return self._headed("digest.points", [*told.blocks, *lines])
 
     def _point(self, point: Point) -> Spans:
         said, number = point.said, point.said.piece
@@ -379,8 +379,7 @@ class _Composer:
         # What was withdrawn may be back, and what was corrected withdrawn: the newest state counts.
         true = {"retracted": "retracted", "edited": "published", "corrected": "published"}
         changes = [one for one in known if states[one.piece] == true[one.what]][: self._room.changes]
-        items = tuple(Item(marker="•", blocks=(Paragraph(spans=self._changed(one)),)) for one in changes)
-        return self._headed("digest.changes", [List(ordered=False, items=items)] if items else [])
+        return self._headed("digest.changes", [bullets(self._changed(one) for one in changes)] if changes else [])
 
     def _changed(self, change: Change) -> Spans:
         piece = self._rows.pieces[change.piece]

@@ -337,22 +337,6 @@ async def cards(
     return [(row["platform"], row["channel"], row["anchor"], row["community"]) for row in rows]
 
 
-async def nearest(db: Reader, piece: int, section: str, near: tuple[str, str, str]) -> tuple[str, str, str] | None:
-    """Where a section of a piece stands for somebody at (platform, channel, community), as (platform, channel, anchor):
-    its first message or else the piece's card in that channel, else the same in that community.
-    """
-    platform, channel, community = near
-    rows = await db.read(
-        """select l.ref, p.channel from place p
-           join posting o on o.place_id=p.id and o.subject='piece' and o.subject_id=?
-           join leaf l on l.posting_id=o.id and l.name in (?, 'card')
-           where p.platform=? and (p.channel=? or p.community=?) and l.ref is not null
-           order by case p.channel when ? then 0 else 1 end, case l.name when 'card' then 1 else 0 end, p.id limit 1""",
-        piece, f"section:{section}:0", platform, channel, community or "?", channel,
-    )  # fmt: skip
-    return (platform, rows[0]["channel"], Ref.parse(rows[0]["ref"]).id) if rows else None
-
-
 async def near(
     db: Reader, pieces: Sequence[int], platform: str, channel: str, community: str
 ) -> dict[tuple[int, str | None], tuple[str, str]]:

@@ -21,9 +21,8 @@ from bot.platforms.discord.pacer import Priority
 from bot.platforms.discord.posts import Posts
 from bot.platforms.discord.requests import code_of
 from core.chat import Caller
-from core.document import Paragraph, spans
 from core.errors import ChatError, Gone, Unknown
-from core.message import Action, Form, Message, Reply, without_pictures
+from core.message import Action, Form, Message, Reply, sentences, without_pictures
 from core.speech import say
 
 log = structlog.get_logger()
@@ -68,9 +67,8 @@ class Asked:
 
     def line(self, sentence: str, /, *, ok: bool = True, **values: object) -> Reply:
         """An answer of one sentence, in the language of who asked."""
-        text = say(self.caller.language, sentence, **values)
-        message = Message(title=text, blocks=(Paragraph(spans=spans(text)),), language=self.caller.language)
-        return Reply(message=message, ok=ok)
+        language = self.caller.language
+        return Reply(message=sentences(language, say(language, sentence, **values)), ok=ok)
 
 
 class Answers:

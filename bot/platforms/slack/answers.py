@@ -13,9 +13,8 @@ import structlog
 from bot.platforms.slack import encode, slash
 from bot.platforms.slack.posts import Posts
 from core.commands import CommandSpec
-from core.document import Paragraph, spans
 from core.errors import ChatError
-from core.message import Action, Message, Reply, without_pictures
+from core.message import Action, Message, Reply, sentences, without_pictures
 from core.speech import say
 
 log = structlog.get_logger()
@@ -128,8 +127,7 @@ class Answers:
 
 def line(language: str, name: str, **values: object) -> Reply:
     """A sentence of ours as an answer."""
-    sentence = say(language, name, **values)
-    return Reply(message=Message(title=sentence, blocks=(Paragraph(spans=spans(sentence)),), language=language))
+    return Reply(message=sentences(language, say(language, name, **values)))
 
 
 def refusal(language: str, name: str, **values: object) -> Reply:
