@@ -240,6 +240,14 @@ async def test_who_presses_erases_only_what_is_theirs(room: Newsroom) -> None:
     assert [row["text"] for row in await room.db.read("select text from comment order by id")] == [SECRET, ""]
 
 
+async def test_reports_of_somebody_forgotten_name_nobody(room: Newsroom) -> None:
+    await spoken(room)
+    await room.desk.point(RIA, "Report", "c2")
+    await press(room, await room.ask("/forget-me", RIA), RIA)
+    assert await listed(room.db, "select hash from ticket_report") == []
+    assert await listed(room.db, "select state from ticket") == [("open",)], "moderators still look at it"
+
+
 async def test_what_was_forgotten_is_not_taken_in_again(room: Newsroom) -> None:
     """A look back finds in the chat what was erased here; late and repeated events come too."""
     _, anchor = await spoken(room)
