@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from core.chat import Chat, Heard, Person, Reacted, Read, Removed, Unreadable, Window
-from core.errors import ChatError
+from core.errors import Busy, ChatError
 from core.stances import Scale
 from core.times import Clock
 from storage import hearing, journal, recall
@@ -162,6 +162,10 @@ class Collector:
                     self._failures.pop(platform, None)
                     if platform not in self._missed:
                         self._is_whole(platform)
+                except Busy as error:  # nothing is wrong: it is not connected yet, or no longer
+                    again = max((error.until - self._clock()).total_seconds(), 1.0)
+                    log.info("collect.recall-waits", platform=platform, reason=str(error), again_in=again)
+                    asyncio.get_running_loop().call_later(again, self.missed, platform)
                 except Exception as error:  # whatever it is, what was missed is still missed
                     pause = min(RECALL_AGAIN * 2 ** self._failures[platform], LONGEST_AGAIN)
                     self._failures[platform] += 1

@@ -10,12 +10,14 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
+import structlog
 from typing_extensions import override
 
 from bot import collect
 from bot.collect import WAITING, Collector
 from bot.platforms.room import Room
 from core.chat import Chat, Heard, Known, Person, Reacted, Read, Unreadable, Window
+from core.errors import Busy
 from core.stances import DEFAULT
 from storage.db import Args, Db, SqliteDb, StorageError
 from tests.conftest import QuietRoom, SetClock, add_place, found
@@ -244,4 +246,27 @@ async def test_how_far_a_channel_was_heard_waits_for_a_recall_that_is_due(db: Sq
     assert await marks() == [("a", "5"), ("b", "6")]
     await eventually(marks, [("a", "9"), ("b", "6")])
     assert far.calls == 3
+    recalling.cancel()
+
+
+async def test_a_recall_before_the_platform_is_there_waits_without_a_warning(db: SqliteDb, clock: SetClock) -> None:
+    class Early:
+        """A platform that is asked before it is connected, or when it is no longer."""
+
+        name = "far"
+
+        def recall(
+            self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
+        ) -> AsyncIterator[Heard | Window | Unreadable]:
+            raise Busy("not connected yet", until=clock())
+
+    ears = Collector(db, DEFAULT, clock)
+    with structlog.testing.capture_logs() as logged:
+        recalling = asyncio.create_task(ears.recall_missed({"far": cast("Chat", Early())}))
+        ears.missed("far")
+        async with asyncio.timeout(5):
+            while not logged:
+                await asyncio.sleep(0.005)
+    assert [(one["event"], one["log_level"]) for one in logged] == [("collect.recall-waits", "info")]
+    assert not ears._failures, "nothing failed"
     recalling.cancel()
