@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
-import structlog
 from typing_extensions import override
 
 from bot import collect
@@ -249,7 +248,9 @@ async def test_how_far_a_channel_was_heard_waits_for_a_recall_that_is_due(db: Sq
     recalling.cancel()
 
 
-async def test_a_recall_before_the_platform_is_there_waits_without_a_warning(db: SqliteDb, clock: SetClock) -> None:
+async def test_a_recall_before_the_platform_is_there_waits_without_a_warning(
+    db: SqliteDb, clock: SetClock, logged: list[Any]
+) -> None:
     class Early:
         """A platform that is asked before it is connected, or when it is no longer."""
 
@@ -261,12 +262,11 @@ async def test_a_recall_before_the_platform_is_there_waits_without_a_warning(db:
             raise Busy("not connected yet", until=clock())
 
     ears = Collector(db, DEFAULT, clock)
-    with structlog.testing.capture_logs() as logged:
-        recalling = asyncio.create_task(ears.recall_missed({"far": cast("Chat", Early())}))
-        ears.missed("far")
-        async with asyncio.timeout(5):
-            while not logged:
-                await asyncio.sleep(0.005)
+    recalling = asyncio.create_task(ears.recall_missed({"far": cast("Chat", Early())}))
+    ears.missed("far")
+    async with asyncio.timeout(5):
+        while not logged:  # noqa: ASYNC110 - a log tells nobody
+            await asyncio.sleep(0.005)
     assert [(one["event"], one["log_level"]) for one in logged] == [("collect.recall-waits", "info")]
     assert not ears._failures, "nothing failed"
     recalling.cancel()

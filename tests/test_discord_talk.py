@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 from typing_extensions import override
 
 import commands.desk  # noqa: F401 - its imports register every command
@@ -131,14 +129,6 @@ async def w() -> AsyncIterator[World]:
 
 
 @pytest.fixture
-def logged() -> list[Any]:
-    """Log entries of `info` and above."""
-    capture = LogCapture()
-    structlog.configure(processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(20))
-    return capture.entries
-
-
-@pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our time is short, so that nobody waits for it."""
     monkeypatch.setattr(talk, "DEFER_AFTER", 0.05)
@@ -246,6 +236,15 @@ async def test_authors_are_people_and_roles_of_the_home_server(w: World) -> None
     for channel, roles in ((w.channel, {"reader", "author"}), (abroad, {"reader"})):
         await (await w.far.command(w.ria, channel, "topics")).settled()
         assert w.desk.callers[-1].roles == roles
+
+
+async def test_who_asks_is_known_by_their_id_and_roles_in_a_server_only(w: World) -> None:
+    spoken = await w.far.command(w.ria, w.channel, "topics")
+    await spoken.settled()
+    assert w.desk.callers[-1].known_as == {str(w.ria.id)}
+    member = {"user": {"id": "5", "username": "lou"}, "roles": ["77", "78"]}
+    assert w.chat._talk.caller({"member": member, "guild_id": "9"}).known_as == {"5", "77", "78"}
+    assert w.chat._talk.caller({"user": member["user"]}).known_as == frozenset()
 
 
 @pytest.mark.parametrize(

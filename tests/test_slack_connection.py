@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 from typing_extensions import override
 
 from bot import collect
@@ -35,13 +33,6 @@ def far_side() -> tuple[Slack, Channel, Person]:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "PING", 1.0)  # also the pause after a connection failed
-
-
-@pytest.fixture
-def logged() -> list[Any]:
-    capture = LogCapture()
-    structlog.configure(processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(20))
-    return capture.entries
 
 
 async def until(true: Callable[[], object], within: float = 10) -> None:

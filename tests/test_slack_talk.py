@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 from typing_extensions import override
 
 import commands.desk  # noqa: F401 - its imports register every command
@@ -141,14 +139,6 @@ async def world(*, http: bool = False) -> AsyncIterator[World]:
 async def w() -> AsyncIterator[World]:
     async with world() as made:
         yield made
-
-
-@pytest.fixture
-def logged() -> list[Any]:
-    """Log entries of `info` and above."""
-    capture = LogCapture()
-    structlog.configure(processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(20))
-    return capture.entries
 
 
 def events(logged: Sequence[Any]) -> list[str]:
@@ -574,6 +564,27 @@ async def test_a_change_of_the_group_counts_at_once(w: World) -> None:
     await w.far.delivered()
     assert await roles(w, w.mo) == {"reader"}
     assert await roles(w, w.ria) == {"reader", "moderator"}
+
+
+async def test_places_may_name_people_and_groups_and_slack_vouches_each_time(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "TRUSTED", 0.0)
+    guest = w.far.person("guest", guest="multi")
+    await w.chat.furnish([replace(w.place, moderators=(w.editors.id, w.ria.id, guest.id))])
+
+    async def known_as(person: Person) -> frozenset[str]:
+        await w.ask("/rondan topics", person)
+        return w.desk.callers[-1].known_as
+
+    assert [await known_as(one) for one in (w.mo, w.ria, w.mika, guest)] == [{w.editors.id}, {w.ria.id}, set(), set()]
+    for method in ("usergroups.users.list", "users.info"):
+        w.far.fail(method, times=9, how="internal_error")
+        assert await known_as(w.mo) == frozenset()
+        w.far.faults.clear()
+    assert await roles(w, w.mo) == {"reader", "moderator"}  # as the workspace's list says, whatever a place says
+    await w.chat.furnish([w.place])
+    assert await known_as(w.ria) == frozenset()
 
 
 async def test_a_slack_that_takes_long_delays_nobody_and_makes_nobody_moderator(

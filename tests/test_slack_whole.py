@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import LogCapture
 
 import tests.far_slack  # noqa: F401 - sets the pace
+from bot.environment import load
 from bot.house import House
 from bot.platforms.slack import slash, talk
-from bot.settings import load
 from bot.verbs import VERBS
 from commands.desk import specs
 from core.chat import Place
@@ -145,13 +143,6 @@ async def w(tmp_path: Path) -> AsyncIterator[Work]:
         yield Work(far, tmp_path, far.channel("general", mika, ria, mo, ada), mika, ria, mo, ada)
         assert far.pings == []
         assert far.unfurling == []
-
-
-@pytest.fixture
-def logged() -> list[Any]:
-    capture = LogCapture()
-    structlog.configure(processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(20))
-    return capture.entries
 
 
 # --- reading and answering ---
