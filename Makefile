@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test lint bench eval docs lock clean
+.PHONY: help setup run test chaos lint bench eval docs lock audit clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,7 +28,10 @@ run: setup ## Start the playground with a sample publication; no token needed
 test: setup ## Run all tests, the page in a real browser too
 	@tests/get-browser
 	@echo "test: running all tests"
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+
+chaos: setup ## Kill the program and take its network, disk and time away for a minute; one JSON line
+	@$(BIN)/python -m tests.chaos --kills 10 --events 2000 --seconds 60
 
 lint: setup ## Check style, types and the arrows between rooms
 	@echo "lint: ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
@@ -49,6 +52,11 @@ lock: ## Pin the newest versions that pyproject.toml allows
 	@.venv/lock/bin/uv pip compile pyproject.toml --extra model --group dev --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --quiet -o /tmp/rondan-lock
 	@{ grep '^#' requirements.lock | head -3; cat /tmp/rondan-lock; } > requirements.new && mv requirements.new requirements.lock
+
+audit: ## Ask whether anything that is pinned has a known hole (needs the network; skipped without)
+	@$(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet --disable-pip-version-check --retries 0 pip-audit \
+	  || { echo "audit: SKIPPED, no index of packages can be reached"; rm -rf .venv/audit; }
+	@test ! -x .venv/audit/bin/pip-audit || .venv/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
 
 clean: ## Remove the environment and caches; keeps data/
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

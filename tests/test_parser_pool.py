@@ -83,12 +83,13 @@ async def test_who_waits_for_long_at_home_goes_to_the_other() -> None:
         hanging, *others = feeds_of(0, 11)
         doomed = asyncio.create_task(parse(pool, hanging))
         await asyncio.sleep(0.01)
-        began = time.monotonic()
-        await asyncio.gather(*(parse(pool, url) for url in others))
-        assert 0.05 < time.monotonic() - began < 0.5
-        began = time.monotonic()
-        await asyncio.gather(*(parse(pool, url) for url in others))
-        assert time.monotonic() - began < 0.1  # now it is known that nobody is at home
+        took = []
+        for _ in range(4):
+            began = time.monotonic()
+            await asyncio.gather(*(parse(pool, url) for url in others))
+            took.append(time.monotonic() - began)
+        assert took[0] > 0.05
+        assert min(took[1:]) < 0.1, "now it is known that nobody is at home"
         assert not doomed.done()
         os.kill(first, signal.SIGCONT)
         await doomed
