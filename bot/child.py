@@ -39,7 +39,10 @@ def _receive(line: socket.socket, size: int) -> bytes:
     """Exactly `size` bytes; none at all at the end."""
     parts = []
     while size:
-        part = line.recv(size, socket.MSG_WAITALL)  # all at once, unless a signal comes between
+        try:
+            part = line.recv(size, socket.MSG_WAITALL)  # all at once, unless a signal comes between
+        except ConnectionError:  # the bot was killed before it read our last answer
+            return b""
         if not part:
             return b""
         parts.append(part)

@@ -62,7 +62,7 @@ def main() -> None:
 
 def _settings() -> Settings:
     from bot import logs
-    from bot.settings import load
+    from bot.environment import load
 
     settings = load()
     logs.configure(settings.log, settings.log_level)
@@ -76,7 +76,7 @@ def _progress(text: str) -> None:
 def _call(verb: str, **args: Any) -> Any:
     """Run a verb: in the process that owns the database, or here if nobody does."""
     from bot import logs, owner
-    from bot.settings import load
+    from bot.environment import load
 
     settings = load()
     logs.configure(settings.log, "warning")
@@ -157,15 +157,70 @@ def playground() -> None:
     _run(settings, hint)
 
 
+@app.command()
+def init(
+    place: Annotated[list[str] | None, typer.Option(metavar="PLATFORM:CHANNEL", help="Post there (or more).")] = None,
+    feed: Annotated[list[str] | None, typer.Option(help="Follow this feed (or more).")] = None,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing: settings are in the environment.")] = False,
+    test_post: Annotated[bool, typer.Option("--test-post/--no-test-post", help="Post once to every place.")] = True,
+) -> None:
+    """Set up: write .env, say how to invite the bot, make places, post once to each, and look whether all is well.
+
+    May be run again: what is there stays.
+    """
+    import os
+
+    from bot import setup
+
+    env_file, given = Path(".env"), setup.before(Path(".env"), os.environ)
+    places, feeds = list(place or ()), list(feed or ())
+    for name, question, secret in () if no_input else setup.ASKED:
+        if name == "slack_app_token" and not given.get("slack_bot_token"):
+            continue
+        hide = secret and sys.stdin.isatty()
+        answer = typer.prompt(question, default=given.get(name, ""), hide_input=hide, show_default=not secret, err=True)
+        given[name] = answer.strip()
+    settings = setup.keep(env_file, {name: value for name, value in given.items() if value}, os.environ)
+    _progress(f"wrote {env_file.absolute()} (only you can read it)")
+    if not settings.slack_bot_token:
+        _progress("Slack: make the app from the manifest that `rondan slack manifest` prints (docs/slack.md)")
+    if settings.discord_token:
+        from bot.platforms.discord.invite import invite
+
+        address = asyncio.run(invite(settings.discord_token.get_secret_value(), settings.discord_api))
+        _progress(f"Discord: whoever manages the server adds the bot at {address}")
+    if not no_input:
+        places += typer.prompt("Places, such as discord:CHANNEL slack:CHANNEL", default="", err=True).split()
+        feeds += typer.prompt("Addresses of feeds", default="", err=True).split()
+
+    async def work() -> bool:
+        from bot.house import House
+
+        async with House(settings) as house:
+            await setup.furnish(house, places, feeds, _progress)
+            return await setup.greet(house, _progress) if test_post else True
+
+    stands = asyncio.run(work())
+    try:
+        doctor(online=bool(settings.discord_token or settings.slack_bot_token))
+    except typer.Exit as end:
+        raise typer.Exit(max(end.exit_code, 0 if stands else 2)) from None
+
+
 # --- pieces ---
 
 
 @app.command("import")
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders: Markdown, HTML, plain text.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders: Markdown, HTML, plain text; or an export.")],
     as_json: Json = False,
 ) -> None:
-    """Bring pieces in from files."""
+    """Bring pieces in from files; or all that `rondan export` wrote to a folder, into an empty database."""
+    from bot import export as exporting
+
+    if len(paths) == 1 and exporting.is_export(paths[0]):
+        _import_all(paths[0], as_json)
+        return
     result = _call("import", paths=[str(path.absolute()) for path in paths])
     failed = [one for one in result if one.get("error")]
     for one in failed:
@@ -174,6 +229,20 @@ def import_(
     _show(result, as_json, "\n".join(lines) or "no pieces found")
     if failed:
         raise typer.Exit(1)
+
+
+def _import_all(folder: Path, as_json: bool) -> None:
+    settings = _settings()
+
+    async def work() -> dict[str, int]:
+        from bot.export import import_all
+        from bot.house import House
+
+        async with House(settings) as house:  # a running bot is not an empty one
+            return await import_all(house, folder)
+
+    result = asyncio.run(work())
+    _show(result, as_json, f"{settings.database}: {sum(result.values())} rows from {folder}")
 
 
 @app.command()
@@ -282,10 +351,136 @@ def _status_text(result: dict[str, Any]) -> str:
 
 
 @app.command()
-def export(jsonl: Annotated[Path, typer.Option("--jsonl", help="The file to write.")], as_json: Json = False) -> None:
-    """Write every piece, posting, reaction and comment, one JSON object a line."""
-    result = _call("export", path=str(jsonl.absolute()))
-    _show(result, as_json, f"{jsonl}: " + (", ".join(f"{n} {kind}s" for kind, n in result.items()) or "empty"))
+def doctor(
+    online: Annotated[bool, typer.Option("--online", help="Ask Discord and Slack too.")] = False, as_json: Json = False
+) -> None:
+    """Look at everything that Rondan stands on, and say what to do. Exit 0: all is well, 1: look at it, 2: broken."""
+    from dataclasses import asdict
+
+    from bot import doctor, logs
+    from core.findings import Finding, verdict
+    from core.times import now
+
+    logs.configure("console", "error")
+    colour = doctor.coloured(sys.stdout)
+
+    async def work() -> list[Finding]:
+        found = []
+        async for one in doctor.examine(now, online=online):
+            found.append(one)
+            if not as_json:
+                print(doctor.line(one, colour=colour), flush=True)
+        return found
+
+    findings = asyncio.run(work())
+    if as_json:
+        print(json.dumps([asdict(one) for one in findings], ensure_ascii=False, indent=2))
+    raise typer.Exit(verdict(findings))
+
+
+@app.command()
+def healthcheck() -> None:
+    """Exit 0 if the bot that owns the database answers, 1 if not: for Docker's HEALTHCHECK and the like."""
+    from bot import owner
+    from core.errors import RondanError
+
+    database = _settings().database
+
+    async def work() -> None:
+        async with asyncio.timeout(owner.PATIENCE / 2):
+            await owner.call(database, "alive", {}, _progress)
+
+    try:
+        asyncio.run(work())
+    except (RondanError, OSError, TimeoutError) as error:
+        print(f"rondan: the bot does not answer: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def export(
+    folder: Annotated[Path | None, typer.Argument(help="A new folder for all of it.")] = None,
+    jsonl: Annotated[Path | None, typer.Option("--jsonl", help="Only this file, one JSON object a line.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write every piece, posting, reaction and comment: as JSON lines, Markdown, OPML, and rows for `rondan import`."""
+    from core.errors import Refusal
+
+    path = folder or jsonl
+    if path is None or (folder and jsonl):
+        raise Refusal("name a new folder, or a file with --jsonl")
+    result = _call("export", path=str(path.absolute()), whole=folder is not None)
+    _show(result, as_json, f"{path}: " + (", ".join(f"{n} {kind}s" for kind, n in result.items()) or "empty"))
+
+
+@app.command()
+def backup(
+    to: Annotated[Path | None, typer.Option(help="The file to write; by default one in RONDAN_BACKUP_DIR.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a checked copy of the database now, also while the bot runs."""
+    result = _call("backup", to=None if to is None else str(to.absolute()))
+    _show(result, as_json, f"{result['path']}: {result['rows']} rows, {result['bytes']} bytes, checked")
+
+
+@app.command()
+def restore(
+    copy: Annotated[Path | None, typer.Argument(help="The copy; by default the newest one that is sound.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only read the copies and say which are sound.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a copy of the database back; the one that is there is put aside. The bot must not be running.
+
+    Afterwards nothing is posted that was not looked for in the chats first, and what people had erased stays so.
+    """
+    from bot import restoring
+    from core.errors import Refusal
+    from core.times import now
+
+    settings = _settings()
+    if check:
+        found = list(restoring.look(settings, copy))
+        lines = [f"{one.path}: {one.lack or f'sound, {one.pieces} pieces'}" for one in found]
+        rows = [{"path": str(one.path), "pieces": one.pieces, "lack": one.lack} for one in found]
+        _show(rows, as_json, "\n".join(lines) or "there are no copies")
+        raise typer.Exit(0 if any(one.lack is None for one in found) else 1)
+    begun = restoring.begun(settings.database)
+    if begun.exists():
+        path, what = begun, "the copy whose restore was cut off"
+    else:
+        one = restoring.sound(settings, copy)
+        path, what = one.path, f"{one.path} with {one.pieces} pieces"
+    if not yes and not typer.confirm(f"Put {what} in the place of {settings.database}?", err=True):
+        raise Refusal("nothing was changed")
+    aside = asyncio.run(restoring.restore(settings, path, now))
+    text = f"{settings.database}: restored from {path}" + (f"; what was there is {aside}" if aside else "")
+    _show({"from": str(path), "aside": None if aside is None else str(aside)}, as_json, text)
+
+
+@app.command()
+def salvage(
+    damaged: Annotated[Path, typer.Argument(help="The damaged file; it is only read.")],
+    to: Annotated[Path, typer.Option("--to", help="A new file.")],
+    as_json: Json = False,
+) -> None:
+    """Bring what can still be read of a damaged database into a new one: where no copy is sound, or all are old."""
+    from dataclasses import asdict
+
+    from bot import restoring
+    from core.errors import Refusal
+    from core.times import now
+
+    if not damaged.is_file():
+        raise Refusal(f"there is no file {damaged}")
+    saved = asyncio.run(restoring.salvage(_settings(), damaged, to, now))
+    lines = [
+        f"  {table}: {one.rows} rows" + (f", {'some' if one.lost is None else one.lost} lost" if one.lost != 0 else "")
+        for table, one in saved.items()
+        if one.rows or one.lost != 0
+    ]
+    hint = "look at it, then put it in the place of the database while nothing runs"
+    _show({table: asdict(one) for table, one in saved.items()}, as_json, "\n".join([f"{to}: {hint}", *lines]))
 
 
 @app.command()
@@ -369,6 +564,9 @@ Audience = Annotated[str | None, typer.Option(help="Who sees comments made there
 Name = Annotated[str | None, typer.Option(help="What to call it.")]
 Mention = Annotated[str | None, typer.Option(help="Id of a role to mention at new pieces (discord).")]
 Review = Annotated[bool | None, typer.Option("--review/--no-review", help="Pieces wait there for a moderator.")]
+Moderators = Annotated[
+    str | None, typer.Option(help="Ids of people, roles or user groups that moderate there only; none for nobody.")
+]
 Community = Annotated[str | None, typer.Option(help="Id of the server that the channel is of (discord).")]
 
 
@@ -388,13 +586,15 @@ def place_add(
     name: Name = None,
     mention: Mention = None,
     review: Review = None,
+    moderators: Moderators = None,
     community: Community = None,
     as_json: Json = False,
 ) -> None:
     """Make a channel a place of the publication."""
     result = _call(
         "place add", address=address, layout=layout, topics=topic, filter=filter_, lang=lang, zone=zone, quiet=quiet,
-        cap=cap, audience=audience, name=name, mention=mention, review=review, community=community,
+        cap=cap, audience=audience, name=name, mention=mention, review=review, moderators=moderators,
+        community=community,
     )  # fmt: skip
     _show(result, as_json, "\n".join(_place_lines([result])))
 
@@ -413,6 +613,7 @@ def place_set(
     name: Name = None,
     mention: Mention = None,
     review: Review = None,
+    moderators: Moderators = None,
     community: Community = None,
     pause: Annotated[str | None, typer.Option(help="Stop posting there, with a reason.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Post there again.")] = False,
@@ -421,8 +622,8 @@ def place_set(
     """Change a place; only what is given."""
     result = _call(
         "place set", address=address, layout=layout, topics=topic, filter=filter_, lang=lang, zone=zone, quiet=quiet,
-        cap=cap, audience=audience, name=name, mention=mention, review=review, community=community,
-        paused="" if resume else pause,
+        cap=cap, audience=audience, name=name, mention=mention, review=review, moderators=moderators,
+        community=community, paused="" if resume else pause,
     )  # fmt: skip
     _show(result, as_json, "\n".join(_place_lines([result])))
 
@@ -454,6 +655,7 @@ def _place_lines(result: list[dict[str, Any]]) -> list[str]:
             one["quiet"] and f"quiet {one['quiet']}",
             one["cap"] is not None and f"cap {one['cap']}",
             one["mention"] and f"mentions role {one['mention']}",
+            one["moderators"] and f"moderators {', '.join(one['moderators'])}",
             states,
         ]
         details += [one["paused"] and f"PAUSED: {one['paused']}"]

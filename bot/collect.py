@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from core import tally
 from core.chat import Chat, Heard, Person, Reacted, Read, Removed, Unreadable, Window
 from core.errors import Busy, ChatError
 from core.stances import Scale
@@ -29,6 +30,10 @@ SWEEP_EVERY = 3600.0  # seconds between two looks for events whose message never
 
 async def _nobody() -> None:
     """Tells no platform anything."""
+
+
+def _tally(event: Heard) -> None:
+    tally.count("events", platform=event.platform, kind=type(event).__name__.lower())
 
 
 class Collector:
@@ -68,10 +73,13 @@ class Collector:
         self._whole: set[str] = set()
         self._reads: dict[tuple[str, str], Read] = {}
 
+        self.met: set[str] = set()  # platforms that took us, in this run
+
     async def keep(self, event: Heard) -> None:
         await self.outside.ready()
         if not self.outside.takes(event):
             return
+        _tally(event)
         await self._db.add(journal.KEEP, (journal.encode(event),))
         self._wake.set()
 
@@ -82,12 +90,17 @@ class Collector:
         if len(self._noted) >= WAITING:
             if event.platform not in self._missed:
                 log.error("collect.overflow", platform=event.platform, waiting=WAITING)
-            self.missed(event.platform)
+            self._recall(event.platform)
             return
+        _tally(event)
         self._noted.append(event)
         self._wake.set()
 
     def missed(self, platform: str) -> None:
+        self.met.add(platform)
+        self._recall(platform)
+
+    def _recall(self, platform: str) -> None:
         self._missed[platform] = None
         self._whole.discard(platform)
         self._absence.set()
@@ -97,7 +110,7 @@ class Collector:
         that went and one that came are the same count.
         """
         self._proving.add(platform)
-        self.missed(platform)
+        self._recall(platform)
 
     async def run(self) -> None:
         """Fold the journal until cancelled. What a crash leaves in it is folded at the next start."""
@@ -165,7 +178,7 @@ class Collector:
                 except Busy as error:  # nothing is wrong: it is not connected yet, or no longer
                     again = max((error.until - self._clock()).total_seconds(), 1.0)
                     log.info("collect.recall-waits", platform=platform, reason=str(error), again_in=again)
-                    asyncio.get_running_loop().call_later(again, self.missed, platform)
+                    asyncio.get_running_loop().call_later(again, self._recall, platform)
                 except Exception as error:  # whatever it is, what was missed is still missed
                     pause = min(RECALL_AGAIN * 2 ** self._failures[platform], LONGEST_AGAIN)
                     self._failures[platform] += 1
@@ -174,7 +187,7 @@ class Collector:
                     log.warning(
                         "collect.recall-failed", platform=platform, error=reason, again_in=pause, exc_info=not expected
                     )
-                    asyncio.get_running_loop().call_later(pause, self.missed, platform)
+                    asyncio.get_running_loop().call_later(pause, self._recall, platform)
 
     def _is_whole(self, platform: str) -> None:
         """No gap is left: how far channels were heard meanwhile may be written down."""

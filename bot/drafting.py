@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
 from bot import ingest
@@ -28,6 +29,12 @@ class Drafts:
         check_address(address)
         page = await self._fetcher.fetch(address)
         return await self._pool.article(page.body, page.content_type, page.final_url)
+
+    async def file(self, name: str, content: bytes) -> Found:
+        found = await self._pool.file(content, name)
+        own = f"guid:file:{hashlib.blake2b(content, digest_size=12).hexdigest()}"
+        links = tuple(one for one in found.identities if one.startswith("link:"))  # no path of ours, no id of others
+        return replace(found, identities=(own, *links))
 
     def name_of(self, address: str) -> str:
         return ingest.link_key(address) or ""

@@ -1,4 +1,6 @@
-"""Everything that was published and said, one JSON object a line: for archives, for moving, for other programs."""
+"""Everything that was published and said: one JSON object a line for other programs, Markdown for people, OPML for
+readers of feeds, and every row for another Rondan.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,109 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot import written
+from bot.sources import opml
 from core.errors import Refusal
 from core.faces import full_text, shareable
 from core.pieces import outline_to_json
 from core.times import moment
-from storage import overview, pieces
+from storage import indexing, overview, pieces, sources, whole
+from storage.copies import copy_verified
+from storage.db import StorageError
+from storage.health import Aside
 
 if TYPE_CHECKING:
     from bot.house import House
+
+
+LINES, ROWS, FEEDS, PIECES = "publication.jsonl", "rows.jsonl", "feeds.opml", "pieces"
+"""What an exported folder holds."""
+
+
+async def export_all(house: House, folder: Path, progress: Callable[[str], None]) -> dict[str, int]:
+    """Write a new folder with all of it, which has its name when it is whole; gives the number of lines by kind."""
+    if folder.exists():
+        raise Refusal(f"{folder} is there already: name a new folder")
+    unfinished = folder.with_name(folder.name + ".unfinished")
+    try:
+        await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        (unfinished / PIECES).mkdir()
+        counts = await export(house, unfinished / LINES, progress)
+        async for number in overview.piece_numbers(house.db):
+            piece = await pieces.piece(house.db, number)
+            assert piece is not None
+            (unfinished / PIECES / written.file_name(piece)).write_text(written.markdown(piece), encoding="utf-8")
+        feeds = [(one.title or one.address, one.address, "") for one in await sources.sources(house.db, "feed")]
+        (unfinished / FEEDS).write_bytes(opml.write_opml(feeds))
+        counts["row"] = await _write_rows(house, unfinished, progress)
+        unfinished.rename(folder)
+    except OSError as error:
+        raise Refusal(f"can't write {unfinished}: {error.strerror}") from error
+    finally:
+        await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
+    return counts
+
+
+async def _write_rows(house: House, folder: Path, progress: Callable[[str], None]) -> int:
+    """The rows of one moment: of a copy, which is not kept."""
+    copy, count = folder / "copy.db", 0
+    await asyncio.to_thread(copy_verified, house.db.path, copy)
+    handle = os.open(folder / ROWS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        async with Aside(copy) as rows:
+            file.write(json.dumps(await whole.head(rows)) + "\n")
+            async for table, row in whole.dump(rows):
+                file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False) + "\n")
+                count += 1
+                if count % 10_000 == 0:
+                    progress(f"{count} rows")
+        file.flush()
+        await asyncio.to_thread(os.fsync, file.fileno())
+    copy.unlink()
+    return count
+
+
+def is_export(path: Path) -> bool:
+    """Whether a path is a folder that `export_all` wrote."""
+    return (path / ROWS).is_file()
+
+
+async def import_all(house: House, folder: Path) -> dict[str, int]:
+    """Read an exported folder into an empty database, all of it or nothing; gives the number of rows by table."""
+    try:
+        with (folder / ROWS).open(encoding="utf-8") as file:
+            head, ours = _json(file.readline(), folder), await whole.head(house.db)
+            if head.get("schema") != ours["schema"]:
+                raise Refusal(
+                    f"{folder} was written by another version of Rondan (tables {head.get('schema')}, here "
+                    f"{ours['schema']}): export it again with this one"
+                )
+            if head.get("key") != ours["key"]:
+                raise Refusal(
+                    f"{folder} was written with another key, so its people could not be told apart: put the key file "
+                    f"of there in the place of {house.db.keys} before the first start, its erasures beside it"
+                )
+            rows = ((str(one["table"]), dict(one["row"])) for one in (_json(line, folder) for line in file))
+            counts = await house.db.write(lambda tx: whole.load(tx, rows, house.clock()))
+    except OSError as error:
+        raise Refusal(f"can't read {folder}: {error.strerror}") from error
+    except (KeyError, TypeError, StorageError) as error:
+        raise Refusal(f"{folder / ROWS} is not what Rondan wrote: {error}") from error
+    await indexing.renew(house.db)
+    return counts
+
+
+def _json(line: str, folder: Path) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise Refusal(f"{folder / ROWS} is cut short or damaged: {error}") from error
 
 
 async def export(house: House, path: Path, progress: Callable[[str], None]) -> dict[str, int]:

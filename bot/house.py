@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
 import structlog
 
-from bot import folders, ingest, model, owner, retention, timers
+from bot import backup, folders, ingest, model, owner, restoring, retention, setup, systemd, timers
+from bot.backup import Backups
 from bot.collect import Collector
 from bot.drafting import Drafts
 from bot.editions import Editions
 from bot.feeding import Feeds
+from bot.health import Health
 from bot.model import Model
 from bot.pictures import Pictures
 from bot.platforms.console import Console
@@ -30,6 +33,7 @@ from bot.settings import Settings, split_address
 from bot.sorting import Sorter
 from bot.sources.fetch import Fetcher
 from bot.sources.parser_pool import ParserPool
+from bot.supervision import Service, Supervisor
 from bot.thinker import Thinker
 from bot.tickets import Tickets
 from commands.desk import Desk
@@ -50,7 +54,7 @@ ENCODERS: dict[str, Callable[[Message], Any]] = {
     "Slack": lambda message: [slack_encode.posted(page) for page in slack_encode.paged(message)],
 }
 """What the page shows of a message beside itself: what other platforms would be sent, one payload a message."""
-RESTART_AFTER = 1.0  # seconds before a service that failed is started again; doubled up to a minute
+FOLDS = 1.5  # seconds at the end for folding what was heard; the rest is folded at the next start
 
 
 class House:
@@ -85,6 +89,7 @@ class House:
 
     async def _open(self) -> None:
         settings = self.settings
+        restoring.refuse_begun(settings.database)
         self.db = await SqliteDb.open(settings.database, settings.key_file)
         self._stack.push_async_callback(self.db.close)
         await schema.migrate(self.db, self.clock())
@@ -133,7 +138,12 @@ class House:
         )
         self.desk = Desk(self.tools)
         self.editions = Editions(self.tools)
+        self.supervisor = Supervisor(Memos(self.db, ""), self.clock, lambda name: name in self.collector.met)
+        self.health = Health(self.db, self.chats, self.clock, self.supervisor.down)
         self.keeper = Keeper(self.db, self.collector, settings, self.clock, self.publisher.wake, self.chats)
+        self.backups = Backups(self.db, settings, self.clock)
+        self.publisher.shows[backup.SUBJECT] = self.backups.show
+        self.publisher.shows[setup.SUBJECT] = setup.show
         self.publisher.shows[editions.SUBJECT] = self.editions.show
         self.publisher.shows[tickets.SUBJECT] = Tickets(self.db).show
         self.publisher.shows[queueing.SUBJECT] = Queue(self.db, self.chats, settings.stances).show
@@ -164,8 +174,9 @@ class House:
             host, port = settings.web_address
             token = settings.web_token.get_secret_value() if settings.web_token else None
             self.web = WebChat(
-                self._room("web"), host, port, token=token, language=settings.lang, encoders=ENCODERS, ready=self._ready
-            )
+                self._room("web"), host, port, token=token, language=settings.lang, allowed_hosts=settings.web_names,
+                encoders=ENCODERS, ready=self._ready,
+            )  # fmt: skip
             chats.append(self.web)
         if settings.discord_token is not None:
             chats.append(self._discord(settings.discord_token.get_secret_value()))
@@ -237,16 +248,37 @@ class House:
     # --- running ---
 
     async def run(self) -> None:
-        """Run every service until SIGINT or SIGTERM, then stop them in order: nothing in flight is cut off."""
-        from bot.verbs import VERBS, bound
-
+        """Run every service until SIGINT or SIGTERM, then stop them in order: nothing in flight is cut off, unless it
+        takes longer than a supervisor waits.
+        """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        failed: asyncio.Future[None] = loop.create_future()
-        services: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-            "shell": lambda: owner.serve(self.settings.database, {name: bound(self, name) for name in VERBS}),
+        await self.furnish()
+        failed = self.supervisor.start(self._services())
+        systemd.tell("READY=1")
+        stopped = asyncio.create_task(stop.wait())
+        ends: set[asyncio.Future[Any]] = {stopped, failed}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        systemd.tell("STOPPING=1")
+        log.info("house.stopping")
+        # The chats last: requests in flight end by them, and what people do meanwhile is still heard.
+        await self.supervisor.stop(last=self.chats)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FOLDS):
+                await self.collector.fold_all()
+        if failed.done():
+            failed.result()
+        failed.cancel()
+
+    def _services(self) -> dict[str, Service]:
+        from bot.verbs import VERBS, bound
+
+        settings = self.settings
+        services: dict[str, Service] = {
+            "shell": lambda: owner.serve(settings.database, {name: bound(self, name) for name in VERBS}),
             "collect": self.collector.run,
             "recall": lambda: self.collector.recall_missed(self.chats),
             "publish": self.publisher.run,
@@ -255,48 +287,17 @@ class House:
             "digests": self.editions.run,
             "sorting": Sorter(self.db, self.thinker, self.clock, self.publisher.wake).run,
             "retention": self.keeper.run,
+            "backup": self.backups.run,
             "timers": lambda: timers.run(self.db, self.clock, self.publisher.wake),
+            "watchdog": systemd.watch,
         }
+        if (address := settings.health_address) is not None:
+            services["health"] = lambda: self.health.serve(address, metrics=settings.metrics)
+        if settings.ping:
+            services["ping"] = lambda: self.health.ping(settings.ping)
         for chat in self.chats.values():
             services[chat.name] = lambda chat=chat: chat.run(self.desk, self.collector)  # type: ignore[misc]
-        await self.furnish()
-        tasks = [
-            asyncio.create_task(self._keep_running(name, start, failed), name=name) for name, start in services.items()
-        ]
-        stopped = asyncio.create_task(stop.wait())
-        ends: set[asyncio.Future[Any]] = {stopped, failed}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        log.info("house.stopping")
-        # The chats last: requests in flight end by them, and what people do meanwhile is still heard.
-        last = {task for task in tasks if task.get_name() in self.chats}
-        for some in (set(tasks) - last, last):
-            for task in some:
-                task.cancel()
-            await asyncio.gather(*some, return_exceptions=True)
-        await asyncio.gather(stopped, return_exceptions=True)
-        await self.collector.fold_all()
-        if failed.done():
-            failed.result()
-        failed.cancel()
-
-    async def _keep_running(
-        self, name: str, start: Callable[[], Coroutine[Any, Any, None]], failed: asyncio.Future[None]
-    ) -> None:
-        """One service that fails is started again and never ends another; wrong settings end the house."""
-        pause = RESTART_AFTER
-        while True:
-            try:
-                await start()
-                return
-            except ConfigError as error:
-                if not failed.done():
-                    failed.set_exception(error)
-                return
-            except Exception:
-                log.exception("house.service-failed", service=name, restart_in=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 60)
+        return services
 
 
 def _ids(listed: str, platform: str) -> list[str]:

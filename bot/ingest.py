@@ -142,6 +142,8 @@ async def _keep_new(
         outline=replace(understood, language=found.language or understood.language),
         now=now,
     )
+    if source.doubted is not None:
+        await pieces.doubt(tx, number, source.doubted)
     await _tag(tx, number, found, found.language or understood.language, now)
     await sources.mark_seen(tx, source.id, found.identities, found.fingerprint, number, now)
     piece = await _sorted(tx, number, now)

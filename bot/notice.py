@@ -22,7 +22,7 @@ _ENGLISH = """\
 | text of a comment, account, name, time | who comments under a piece | to show what readers said | {comments} |
 | reaction, time; of the account a keyed hash | who reacts | to count each person once | {reactions}, then only counts |
 | topics followed, time of the last look; a keyed hash | who follows | to show what is new | until it is ended |
-| reports, acts of moderators | who reports or moderates | to answer for decisions | while the publication runs |
+| reports (a keyed hash), acts of moderators and authors | who acts | to answer for it | until erased; the act stays |
 | an opt-out, an erasure; a keyed hash | who asked | to keep to it, after a restore too | while the publication runs |
 
 Nothing else is kept: no messages elsewhere in the chat, no lists of members, no attachments. On Slack, nothing of
@@ -38,7 +38,8 @@ delete or edit in the chat is erased or changed here too. Whoever can't use the 
 **Leaving.** Where the bot is removed, what was said there is erased after {left}, unless it is back by then.
 
 **Backups.** An erasure is noted in a file that is not part of them; a backup that is restored follows it before
-anything of it is shown. The operator deletes old backups, and the copies made before a migration (`NAME.before-…db`).
+anything of it is shown. The operator deletes old backups, copies made before a migration (`NAME.before-…db`), and
+databases that a restore put aside.
 """
 
 _JAPANESE = """\
@@ -53,7 +54,7 @@ _JAPANESE = """\
 | コメントの文、アカウント、名前、時刻 | 記事にコメントした人 | 読者の声を伝える | {comments} |
 | 反応と時刻。アカウントは鍵付きハッシュのみ | 反応した人 | 一人を一度だけ数える | {reactions}。その後は件数だけ |
 | フォロー中の話題と最後に見た時刻（鍵付きハッシュ） | フォローした人 | 新着を示す | やめるまで |
-| 通報とモデレーターの操作 | 通報した人、モデレーター | 判断に責任を持つ | 発行が続く間 |
+| 通報（鍵付きハッシュ）、モデレーターと著者の操作 | 行った人 | 判断に責任を持つ | 消すまで。操作の事実は残る |
 | 記録停止と消去の申し出（鍵付きハッシュ） | 申し出た人 | 復元の後も申し出を守る | 発行が続く間 |
 
 ほかには何も残しません。チャットの他の発言、メンバーの一覧、添付ファイルも、
@@ -70,7 +71,7 @@ Slack の共有チャンネルにいる他の組織の人のことも残しま�
 **退出** ボットが外された場所の発言は、{left}の後に消します。それまでに戻れば消しません。
 
 **バックアップ** 消去の申し出はバックアップとは別のファイルに記し、復元したときは何かを示す前にそれに従います。
-古いバックアップと、移行の前に作られる複写（`NAME.before-…db`）は運営者が消します。
+古いバックアップ、移行の前に作られる複写（`NAME.before-…db`）、復元で退避したデータベースは運営者が消します。
 """
 
 _MODEL = {

@@ -209,7 +209,8 @@ class Poller:
         """
         feed, fetched, shown = poll.feed, poll.fetched, poll.shown
         baseline = feed.baseline is None
-        flood = not baseline and await _is_flood(tx, feed, shown)
+        # After a copy was brought back much is new that was posted already: it is looked up, which holding would miss.
+        flood = not baseline and feed.doubted is None and await _is_flood(tx, feed, shown)
         result = Polled(
             address=feed.address, unchanged=len(shown.unchanged), baseline=baseline, problems=shown.problems
         )

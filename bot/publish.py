@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 LEASE = 60 * SECOND
 LANES = 32  # places worked on at the same time
+AHEAD = timedelta(minutes=10)  # by which our clock may be ahead of a platform's when a message is looked for
 
 Show = Callable[[Place, int], Awaitable[Message | None]]
 """Gives what a place should show of a subject by its number; None if there is no such subject."""
@@ -157,7 +158,8 @@ class Publisher:
             return True
         wanted, piece = subject
         standing = await postings.leaves(self._db, posting.id)
-        if not standing and not await beginning.may_begin(self._db, place, posting, piece, self._clock()):
+        begins = not standing and posting.doubted is None
+        if begins and not await beginning.may_begin(self._db, place, posting, piece, self._clock()):
             return True
         wanted = _with_removed(wanted, standing, place.language)
         if any(one.name not in standing for one in wanted):
@@ -209,7 +211,9 @@ class Publisher:
         while True:
             leaf = standing[wanted.name]
             digest = _digest_wanted(wanted, work, leaf)
-            step = next_step(leaf, digest, self._clock(), resend_within=work.chat.resend_within(work.place))
+            # What is doubted is looked up in any case: if it is not there, it begins as others do.
+            within = 0.0 if work.posting.doubted else work.chat.resend_within(work.place)
+            step = next_step(leaf, digest, self._clock(), resend_within=within)
             if isinstance(step, Nothing):
                 return None
             if self._stopping:
@@ -217,6 +221,9 @@ class Publisher:
             if isinstance(step, Wait):
                 reason = "the outcome of a post is not known yet"
                 await self._wait(work.posting, step.until, reason, work.posting.attempts)
+                return True
+            if isinstance(step, Send) and leaf.misses and work.posting.doubted and not _stands_any(standing):
+                await self._db.write(lambda tx: postings.never_sent(tx, work.posting.id))
                 return True
             under = standing[wanted.under].ref if wanted.under else None
             if isinstance(step, Send | Edit) and wanted.message is not None:
@@ -281,7 +288,7 @@ class Publisher:
         trace("stored")
 
     async def _find(self, work: _Work, wanted: Wanted, leaf: Leaf, step: Find, under: Ref | None) -> None:
-        lookup = await work.chat.find(work.place, work.key(leaf), under=under, since=step.since - timedelta(minutes=1))
+        lookup = await work.chat.find(work.place, work.key(leaf), under=under, since=step.since - AHEAD)
         match lookup:
             case Present():
                 await self._stands(work, wanted, lookup.ref, leaf.doing_digest or "")
@@ -356,6 +363,10 @@ class Publisher:
     async def _pause(self, tx: Tx, place: Place, reason: str) -> None:
         if await places.pause(tx, place, reason):
             log.error("publish.place-paused", place=place.address, reason=reason)
+
+
+def _stands_any(standing: Mapping[str, Leaf]) -> bool:
+    return any(leaf.ref is not None for leaf in standing.values())
 
 
 def _digest_wanted(wanted: Wanted, work: _Work, leaf: Leaf) -> str | None:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot import ingest
+from commands.queueing import decided
 from core.chat import Chat, Place
 from core.faces import leaves
 from core.message import Message
 from core.pieces import Piece
-from core.queueing import Decided, Preview, queue_card
+from core.queueing import Preview, queue_card
 from core.stances import Scale
 from storage import pieces, places, queueing, sources
 from storage.db import Db
@@ -42,7 +43,7 @@ class Queue:
             waits=waits,
             waits_at=waits_at,
             previews=await self._previews(piece, name) if waits else (),
-            decided=None if last is None else Decided(act=last.act, who=last.name, at=last.at, reason=last.reason),
+            decided=None if last is None else decided(last, place.language),
         )
 
     async def _previews(self, piece: Piece, source: str) -> list[Preview]:

@@ -13,7 +13,7 @@ from bot.collect import Collector
 from bot.settings import Settings
 from commands.tools import Keeps
 from core.times import Clock
-from storage import erasing
+from storage import erasing, health
 from storage.db import SqliteDb
 from storage.erasing import Old
 from storage.memos import Memos
@@ -79,11 +79,24 @@ class Keeper:
         local = self._clock().astimezone(ZoneInfo(self._settings.zone))
         if local.hour < QUIET_HOUR or await self._memos.get("nightly") == f"{local:%Y-%m-%d}":
             return False
+        checked = await health.last_check(self._db)  # first, and once: on a damaged file the rest may fail
+        if checked is None or checked[0].astimezone(local.tzinfo).date() != local.date():
+            await self.check()
         await self.erase_old()
         for platform in self._platforms:
             self._collector.prove(platform)
         await self._memos.put("nightly", f"{local:%Y-%m-%d}")
         return True
+
+    async def check(self) -> str | None:
+        """Whether the file is sound, read from its first page to its last; what is wrong, if something is."""
+        found = await health.quick_check(self._db.path)
+        await health.note_check(self._memos, found, self._clock())
+        if found is None:
+            await health.optimize(self._db)
+        else:
+            log.error("database.damaged", found=found, mend="rondan doctor says what to do")
+        return found
 
     async def plan(self) -> Old:
         """What would be erased now."""

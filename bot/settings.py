@@ -1,20 +1,16 @@
-"""Settings from the environment and `.env`, prefix `RONDAN_`. All mistakes are reported at once, each with its mend."""
+"""What an operator can set: `RONDAN_…` in the environment or in `.env`, which `bot.environment` reads."""
 
 from __future__ import annotations
 
-import difflib
-import os
-from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.errors import ConfigError, RondanError
+from core.errors import RondanError
 from core.stances import DEFAULT, Scale, parse_scale
 
 PREFIX = "RONDAN_"
@@ -38,6 +34,16 @@ class Settings(BaseSettings):
         default=None,
         description="A file that only grows, where erasures and opt-outs are noted as hashes: a restored backup "
         "follows it. By default beside the key, NAME.erasures. Never restore it from a backup.",
+    )
+    backup_dir: Path | None = Field(
+        default=None,
+        description="Where daily copies of the database are kept; by default `backups` beside it.",
+    )
+    backup_hour: int = Field(
+        default=3, ge=0, le=23, description="Hour of the publication's day (RONDAN_ZONE) from which the copy is made."
+    )
+    backup_keep: int = Field(
+        default=7, ge=0, le=1000, description="How many of these copies are kept; 0 makes none by itself."
     )
     operator: str = Field(
         default="",
@@ -69,6 +75,29 @@ class Settings(BaseSettings):
     web_token: SecretStr | None = Field(
         default=None,
         description="Secret that a browser must show (/?token=…) when the page is reachable from other machines.",
+    )
+    web_hosts: str = Field(
+        default="",
+        description="Further names that the page answers to, with commas, such as forum.example behind a proxy: under "
+        "any other name it answers nothing, so that no foreign page can lead a browser to it.",
+    )
+    health: str = Field(
+        default="off",
+        description="HOST:PORT where /healthz (is it alive) and /readyz (does it work) answer, or `off`. They tell "
+        "nothing of what was said; keep them inside all the same.",
+    )
+    metrics: bool = Field(
+        default=False, description="1 answers /metrics there too, for Prometheus: counts only, no names and no texts."
+    )
+    ping: str = Field(
+        default="",
+        description="Address that is asked for every minute while all works, as a monitor that raises the alarm when "
+        "nothing comes wants it.",
+    )
+    disk_least: int = Field(
+        default=500,
+        ge=0,
+        description="Megabytes that should be free on the disk of the database; `rondan doctor` warns below it.",
     )
     lang: Literal["en", "ja"] = Field(
         default="en", description="Language of answers and posts where a place or person says nothing else: en or ja."
@@ -195,7 +224,7 @@ class Settings(BaseSettings):
             raise ValueError("only SQLite is there yet: give the path of a file, such as data/rondan.db")
         return Path(value).expanduser()
 
-    @field_validator("key_file", "erasures", mode="before")
+    @field_validator("key_file", "erasures", "backup_dir", mode="before")
     @classmethod
     def _beside(cls, value: Any) -> Any:
         return Path(value).expanduser() if isinstance(value, str) else value
@@ -221,7 +250,7 @@ class Settings(BaseSettings):
             raise ValueError("no such time zone; use an IANA name such as Asia/Tokyo or Europe/Berlin") from error
         return value
 
-    @field_validator("web")
+    @field_validator("web", "health")
     @classmethod
     def _address(cls, value: str) -> str:
         if value != "off":
@@ -258,6 +287,14 @@ class Settings(BaseSettings):
             )
         return value.rstrip("/")
 
+    @field_validator("ping")
+    @classmethod
+    def _monitor(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be an address that begins with https:// or http://")
+        return value
+
     @field_validator("slack_listen")
     @classmethod
     def _heard_at(cls, value: str) -> str:
@@ -277,6 +314,16 @@ class Settings(BaseSettings):
         if self.web == "off" or ("web" not in self.model_fields_set and (self.discord_token or self.slack_bot_token)):
             return None
         return split_address(self.web)
+
+    @property
+    def health_address(self) -> tuple[str, int] | None:
+        """Host and port where health is told. None when it is off."""
+        return None if self.health == "off" else split_address(self.health)
+
+    @property
+    def web_names(self) -> list[str]:
+        """Further names of the page."""
+        return _listed(self.web_hosts)
 
     @property
     def aliases(self) -> list[str]:
@@ -312,88 +359,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".env")) -> Settings:
-    """Read the settings; the environment wins over `.env`. ConfigError names every problem and its mend."""
-    given = dict(os.environ if environment is None else environment)
-    values: dict[str, tuple[str, str]] = {}
-    for name, value in _in_file(env_file).items():
-        values[name.upper()] = (value or "", f"{env_file}")
-    for name, value in given.items():
-        if name.upper().startswith(PREFIX):
-            values[name.upper()] = (value, "the environment")
-    problems: list[str] = []
-    fields: dict[str, str] = {}
-    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
-    for name, (value, where) in values.items():
-        if not name.startswith(PREFIX):
-            continue  # .env may serve other programs too
-        if name not in known:
-            bare = name.removeprefix(PREFIX)  # the prefix would make everything alike
-            close = difflib.get_close_matches(bare, [one.removeprefix(PREFIX) for one in known], n=1)
-            hint = (
-                f"did you mean {PREFIX}{close[0]}?" if close else "remove it; .env.example lists the settings there are"
-            )
-            problems.append(f"{name} (in {where}) is no setting of Rondan: {hint}")
-        elif value != "":
-            fields[known[name]] = value
-    settings = None
-    try:
-        settings = _build(fields)
-    except ValidationError as error:
-        for one in error.errors():
-            name = PREFIX + str(one["loc"][0]).upper()
-            value, where = values.get(name, ("", "the environment"))
-            shown = "…" if any(one in name for one in ("TOKEN", "SECRET", "KEY")) else value
-            reason = one["msg"].removeprefix("Value error, ")
-            problems.append(f"{name}={shown} (in {where}): {reason}")
-    if _open_to_all(fields):
-        problems.append(
-            f"RONDAN_WEB={fields['web']} can be reached from other machines: set RONDAN_WEB_TOKEN to a long secret, "
-            "or use 127.0.0.1"
-        )
-    if (
-        settings is not None
-        and settings.slack_bot_token
-        and not (settings.slack_app_token or settings.slack_signing_secret)
-    ):
-        problems.append(
-            "RONDAN_SLACK_BOT_TOKEN alone can post and hears nothing: set RONDAN_SLACK_APP_TOKEN (Socket Mode) or "
-            "RONDAN_SLACK_SIGNING_SECRET (HTTP) too"
-        )
-    if settings is not None and settings.model_url and not settings.model_name:
-        problems.append("RONDAN_MODEL_URL alone names no model: set RONDAN_MODEL_NAME to what its server calls it")
-    if problems or settings is None:
-        raise ConfigError(*problems)
-    return settings
-
-
-def _in_file(path: Path) -> Mapping[str, str | None]:
-    try:
-        return dotenv_values(path) if path.is_file() else {}
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise ConfigError(f"can't read {path}: {reason}") from error
-
-
-def _open_to_all(fields: Mapping[str, str]) -> bool:
-    """Whether the page would be reachable from other machines without a secret; asked of bad settings too."""
-    if fields.get("web", "off") == "off" or fields.get("web_token"):
-        return False
-    try:
-        return not is_loopback(split_address(fields["web"])[0])
-    except ValueError:
-        return False  # reported already
-
-
-class _Given(Settings):
-    """Settings from what `load` collected only; the environment was read there, to say where each value came from."""
-
-    @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_others: Any) -> tuple[Any, ...]:  # type: ignore[override, explicit-override]
-        return (init_settings,)
-
-
-def _build(fields: dict[str, str]) -> Settings:
-    return _Given(**fields)  # type: ignore[arg-type]

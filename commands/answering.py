@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from commands.moderating import actor
-from commands.registry import WRITERS, SpanOption, Words, alone, alone_form, command, row_id
+from commands.reading import audience_of, caller_place
+from commands.registry import MODERATORS, WRITERS, SpanOption, Words, alone, alone_form, command, row_id
 from commands.saying import said
 from commands.tools import Tools
 from core.answering import MOST
@@ -22,8 +23,8 @@ from core.text import shorten
 from digest.packing import pack, unpack
 from digest.sketch import Reading
 from storage import acts, answers, comments, digests
-from storage.audience import Audience
 from storage.db import Tx
+from storage.readers import person_id
 
 ANSWER = "answer"
 SHOWN = 40
@@ -41,12 +42,12 @@ async def questions(
 ) -> Reply:
     """Gather what readers ask, by what the questions are about, most asked first."""
     window = period.window(tools.clock(), caller.zone, None)
-    everybody = Audience(everything=True)  # authors are of the publication: they hear all of their readers
+    audience = audience_of(caller, await caller_place(tools, caller))
     numbers: Sequence[int] = [piece.number] if piece is not None else ()
     if piece is None:
         numbers, _ = await digests.pieces_between(tools.db, window.start, window.end, None, _PIECES)
         numbers = [*numbers, *await digests.answered_between(tools.db, window.start, window.end, None, _PIECES)]
-    spoken = await digests.spoken(tools.db, sorted(set(numbers)), window.start, window.end, everybody)
+    spoken = await digests.spoken(tools.db, sorted(set(numbers)), window.start, window.end, audience)
     try:
         asked = {one.comment: one for one in spoken}
         ranked = (await _read(tools, spoken)).questions
@@ -54,7 +55,7 @@ async def questions(
     except ThinkError as error:
         raise Refusal(say(caller.language, "questions.unread")) from error
     groups = [(theme.words, [number for number in theme.comments if number in asked]) for theme in themes]
-    voices = await digests.voices(tools.db, ranked, everybody)
+    voices = await digests.voices(tools.db, ranked, audience)
     answered = await answers.to_comments(tools.db, ranked)
     title = say(
         caller.language, "questions.title" if voices else "questions.none", period=period.label(caller.language)
@@ -102,6 +103,7 @@ async def answer(
     undo: Annotated[bool, "yes to take the answer back.", "yes で回答を取り下げます。"] = False,
 ) -> Reply:
     """Answer a reader: shown under the piece as the author's answer, and in digests."""
+    await _check_heard(tools, caller, comment.comment)
     if undo:
         return await _take_back(tools, caller, comment.comment)
     if text is not None:
@@ -133,7 +135,17 @@ async def _number(tools: Tools, caller: Caller, what: str) -> int:
     number = row_id(what)
     if number is None or await comments.find(tools.db, number) is None:
         raise Refusal(say(caller.language, "refused.stale"))
+    await _check_heard(tools, caller, number)
     return number
+
+
+async def _check_heard(tools: Tools, caller: Caller, number: int) -> None:
+    """Authors answer what they may read where they are; moderators anything."""
+    if caller.roles & MODERATORS:
+        return
+    audience = audience_of(caller, await caller_place(tools, caller))
+    if not await digests.voices(tools.db, [number], audience):
+        raise Refusal(say(caller.language, "mod.no-comment", number=number))
 
 
 async def _give(tools: Tools, caller: Caller, number: int, text: str) -> Reply:
@@ -145,12 +157,13 @@ async def _give(tools: Tools, caller: Caller, number: int, text: str) -> Reply:
         if await comments.find(tx, number) is None:
             raise Refusal(say(language, "mod.no-comment", number=number))
         before = await answers.of_comment(tx, number)
-        if before is not None and before.by != actor(caller):  # nobody's words are replaced unseen
+        own = await person_id(tx, caller.platform, caller.person)
+        if before is not None and before.person != own:  # nobody's words are replaced unseen
             raise Refusal(say(language, "answer.there", number=number, who=before.name))
         await answers.give(tx, number, text, actor(caller), now)
         await acts.record(
             tx, actor=actor(caller), act="answer", target=f"comment {number}",
-            before="" if before is None else before.text, after=text, now=now,
+            before="" if before is None else before.text, after=text, words=True, now=now,
         )  # fmt: skip
 
     await tools.db.write(work)
@@ -167,7 +180,7 @@ async def _take_back(tools: Tools, caller: Caller, number: int) -> Reply:
             raise Refusal(say(language, "answer.none", number=number))
         await answers.take_back(tx, number, now)
         await acts.record(
-            tx, actor=actor(caller), act="answer", target=f"comment {number}", before=before.text, now=now
+            tx, actor=actor(caller), act="answer", target=f"comment {number}", before=before.text, words=True, now=now
         )
 
     await tools.db.write(work)

@@ -43,7 +43,8 @@ async def log(
 
 def _told(one: Act, caller: Caller) -> str:
     when = moment_said(one.at, caller.language, caller.zone)
-    text = f"{one.number}. {when} {one.actor} {one.act} {one.target}"
+    who = one.actor or say(caller.language, "mod.reader" if one.act == "report" else "mod.somebody")
+    text = f"{one.number}. {when} {who} {one.act} {one.target}"
     if one.before or one.after:
         before, after = (shorten(value, _VALUE) or "–" for value in (one.before, one.after))
         text += f": {before} → {after}"

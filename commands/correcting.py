@@ -17,7 +17,13 @@ from storage import acts, corrections, pieces, postings
 from storage.db import Tx
 
 
-@command("mod correct", japanese="訂正", summary="記事の最後の編集を、注記つきの訂正として示します。", roles=MODERATORS)
+@command(
+    "mod correct",
+    japanese="訂正",
+    summary="記事の最後の編集を、注記つきの訂正として示します。",
+    roles=MODERATORS,
+    local="whole",
+)
 async def correct(
     tools: Tools,
     caller: Caller,

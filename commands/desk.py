@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import structlog
 
 from commands import (  # noqa: F401 - those that are not used here register commands
+    allowing,
     answering,
     chronicle,
     correcting,
@@ -31,6 +32,7 @@ from commands import (  # noqa: F401 - those that are not used here register com
     scheduling,
     searching,
     stats,
+    submitting,
     summing_up,
     topics,
     values,
@@ -40,21 +42,24 @@ from commands.registry import (
     ALONE_FORMS,
     COMMANDS,
     CURATING,
+    EVERYONE,
     FORMS,
     POINTED,
     PRESSES,
     Command,
     Handler,
+    Local,
     Press,
     command_named,
     names_of,
 )
 from commands.tools import Tools
-from core.chat import Caller, Choice, Role
+from core import tally
+from core.chat import Caller, Choice
 from core.commands import CommandSpec
 from core.errors import Refusal
 from core.message import Form, Reply, links_of, sentences
-from core.speech import say, say_all
+from core.speech import say
 from core.text import fold, shorten
 from storage import pieces
 
@@ -96,8 +101,10 @@ class Desk:
             pointed = POINTED.get(fold(name))
             if pointed is None:
                 raise Refusal(say(caller.language, "help.unknown", name=name))
-            _check_role(caller, pointed.spec)
-            return await pointed.run(self._tools, caller, await pointing.target(self._tools, caller, anchor))
+            where = await self._reach(caller, pointed.spec, pointed.local)
+            target = await pointing.target(self._tools, caller, anchor)
+            await allowing.check(self._tools, caller, where, pointed.local, [target.comment or target.piece])
+            return await pointed.run(self._tools, caller, target)
 
         return await _guarded(caller, answer)
 
@@ -121,8 +128,10 @@ class Desk:
             version, _, rest = action.partition(":")
             kind, _, rest = rest.partition(":")
             curates = CURATING.get(kind)
-            if curates is not None and not caller.roles & curates:
-                raise Refusal(say(caller.language, "refused.curating", roles=_roles(caller, curates)))
+            roles, local = curates or (EVERYONE, "")
+            where = await allowing.reach(self._tools, caller, roles, local)
+            if where == allowing.NOWHERE:
+                raise Refusal(say(caller.language, "refused.curating", roles=allowing.names(caller, roles)))
             if version == "v1" and handlers is PRESSES and kind in ALONE:
                 alone = await ALONE[kind](self._tools, caller, rest)
                 return await self._drawn(alone) if isinstance(alone, Reply) else alone
@@ -133,6 +142,7 @@ class Desk:
             piece = await pieces.piece_by_uid(self._tools.db, uid) if handler else None
             if handler is None or piece is None or (piece.state != "published" and curates is None):
                 raise Refusal(say(caller.language, "refused.stale"))
+            await allowing.check(self._tools, caller, where, local, [piece])
             return await handler(self._tools, caller, Press(piece=piece, what=what, anchor=anchor, values=values))
 
         return await _guarded(caller, answer)
@@ -140,20 +150,46 @@ class Desk:
     async def complete(self, caller: Caller, command: str, option: str, text: str) -> Sequence[Choice]:
         """Values of an option; with `option` empty, option names of a command; with both empty, command names."""
         if not command:
-            return _command_names(caller, text)
+            return await self._command_names(caller, text)
         known = command_named(command)
-        if known is None or not _allowed(caller, known):
+        if known is None or not await self._may(caller, known):
             return []
         if not option:
             return _option_names(caller, known, text)
         found = next((one for one in known.options if option in (one.name, one.japanese)), None)
         return [] if found is None else await values.completions(self._tools, caller, found, text)
 
+    async def _command_names(self, caller: Caller, text: str) -> list[Choice]:
+        typed = fold(text.lstrip("/／"))
+        found = []
+        for command in COMMANDS.values():
+            english, *japanese = names_of(command)
+            names = japanese if caller.language == "ja" and not typed.isascii() else [english]
+            name = next((one for one in names if fold(one).startswith(typed)), None)
+            if name is not None and await self._may(caller, command):
+                label = shorten(f"/{name} — {command.meaning(caller.language)}", values.LABEL)
+                found.append(Choice(value=f"/{name}", label=label))
+        return found[: values.CHOICES]
+
+    async def _may(self, caller: Caller, command: Command) -> bool:
+        return await allowing.reach(self._tools, caller, command.roles, command.local) != allowing.NOWHERE
+
     async def _run(self, caller: Caller, command: Command, options: Mapping[str, str]) -> Reply:
-        _check_role(caller, command)
+        where = await self._reach(caller, command, command.local)
+        tally.count("commands", platform=caller.platform, command=command.name)
         bound = await self._bind(caller, command, options)
+        await allowing.check(self._tools, caller, where, command.local, bound.values())
         reply = await command.run(self._tools, caller, **bound)
         return await self._drawn(reply if reply.links else _with_links(reply))
+
+    async def _reach(self, caller: Caller, command: CommandSpec, local: Local) -> allowing.Reach:
+        """Where a caller may use a command; Refusal if nowhere."""
+        where = await allowing.reach(self._tools, caller, command.roles, local)
+        if where == allowing.NOWHERE:
+            named = f"`/{command.name}`" if command.on == "line" else say(caller.language, "quoted", words=command.name)
+            allowed = allowing.names(caller, command.roles)
+            raise Refusal(say(caller.language, "refused.roles", command=named, roles=allowed))
+        return where
 
     async def _drawn(self, reply: Reply) -> Reply:
         return replace(reply, message=await self._tools.draw(reply.message))
@@ -178,21 +214,6 @@ class Desk:
         return bound
 
 
-def _allowed(caller: Caller, command: CommandSpec) -> bool:
-    return bool(caller.roles & command.roles)
-
-
-def _check_role(caller: Caller, command: CommandSpec) -> None:
-    if not _allowed(caller, command):
-        allowed = _roles(caller, command.roles)
-        named = f"`/{command.name}`" if command.on == "line" else say(caller.language, "quoted", words=command.name)
-        raise Refusal(say(caller.language, "refused.roles", command=named, roles=allowed))
-
-
-def _roles(caller: Caller, roles: frozenset[Role]) -> str:
-    return say_all(caller.language, [say(caller.language, f"role.{role}") for role in sorted(roles)])
-
-
 async def _guarded(caller: Caller, answer: Callable[[], Awaitable[R]]) -> R | Reply:
     """An answer whatever happens: a refusal as its sentence, a fault of ours as an apology and a log line."""
     try:
@@ -201,7 +222,8 @@ async def _guarded(caller: Caller, answer: Callable[[], Awaitable[R]]) -> R | Re
         return refusal(caller.language, str(declined))
     except Exception:
         number = secrets.token_hex(4)
-        log.exception("desk.failed", number=number, person=caller.person.id, platform=caller.platform)
+        tally.count("failures", platform=caller.platform)
+        log.exception("desk.failed", number=number, platform=caller.platform)
         return refusal(caller.language, say(caller.language, "failed", number=number))
 
 
@@ -215,19 +237,6 @@ def refusal(language: str, sentence: str) -> Reply:
 
 
 # --- completion ---
-
-
-def _command_names(caller: Caller, text: str) -> list[Choice]:
-    typed = fold(text.lstrip("/／"))
-    found = []
-    for command in COMMANDS.values():
-        english, *japanese = names_of(command)
-        names = japanese if caller.language == "ja" and not typed.isascii() else [english]
-        name = next((one for one in names if fold(one).startswith(typed)), None)
-        if name is not None and _allowed(caller, command):
-            label = shorten(f"/{name} — {command.meaning(caller.language)}", values.LABEL)
-            found.append(Choice(value=f"/{name}", label=label))
-    return found[: values.CHOICES]
 
 
 def _option_names(caller: Caller, command: Command, text: str) -> list[Choice]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
+import structlog
+
 from commands.moderating import actor
 from commands.registry import WRITERS, Words, command
 from commands.saying import said
@@ -15,13 +17,18 @@ from core.document import Cited
 from core.drafting import PART, Said
 from core.errors import Refusal, SourceError, ThinkError
 from core.message import Reply
-from core.pieces import Found, Outline, Piece
+from core.pieces import Found, Outline, Piece, Voice
 from core.speech import say
 from core.text import fold
+from digest import abstract
+from digest.packing import pack
 from storage import acts, drafts, pieces, postings
 from storage.db import Tx
 from storage.indexing import index_piece
 
+log = structlog.get_logger()
+
+_VOICES: tuple[Voice, ...] = ("summary", "analysis")
 _MORE = ("continue", "続き")
 
 
@@ -60,7 +67,9 @@ async def _begin(tools: Tools, caller: Caller, address: str, remark: str) -> Rep
     language = drafting.language_in(article)
     picked = drafting.bounded(await _picked(tools, article, whole, language))
     title = say(language, "draft.title", title=article.title)
-    understood = drafting.drafted(title, Cited(title=article.title, url=article.url), language, picked, remark)
+    written = await _by_model(tools, whole, language)
+    cited = Cited(title=article.title, url=article.url)
+    understood = drafting.drafted(title, cited, language, picked, remark, written)
     name = tools.drafts.name_of(article.url or address)
     author = caller.person.name if "author" in caller.roles else ""
     item = Found(
@@ -97,6 +106,23 @@ async def _picked(tools: Tools, article: Found, whole: list[Said], language: str
         replace(one, sentences=tuple(one.sentences[at] for at in chosen))
         for one, chosen in zip(whole, places, strict=True)
     ]
+
+
+async def _by_model(tools: Tools, whole: list[Said], language: str) -> dict[Voice, list[str]]:
+    """A summary and an analysis by a language model, if there is one: the sentences that the article bears out."""
+    if tools.writer is None:
+        return {}
+    cited = abstract.sources([(one.heading or "", " ".join(one.sentences)) for one in whole])
+    try:
+        answer = await tools.writer.write(*abstract.ask(cited, language), hurry=False)
+        found: dict[Voice, list[str]] = {}
+        for voice, text in zip(_VOICES, abstract.parts(answer), strict=True):
+            told = await tools.think("told", {"answer": text, "sources": pack(cited), "language": language})
+            found[voice] = [one["text"] for one in told if one["text"]]
+    except ThinkError as error:
+        log.info("draft.untold", why=str(error))
+        return {}
+    return found
 
 
 async def _continue(tools: Tools, caller: Caller, where: str, remark: str) -> Reply:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
+from commands import allowing
 from commands.reading import links_to
 from commands.registry import MODERATORS, Press, Words, command, form, press
 from commands.saying import listed, said
@@ -22,6 +23,7 @@ from core.responses import Voice
 from core.speech import say
 from storage import acts, comments, merging, pieces, postings, queueing, tickets
 from storage.db import Reader, Tx
+from storage.readers import Who
 
 PieceOption = Annotated[Piece, "Its number, or words of its title.", "番号、または題名の言葉。"]
 
@@ -31,6 +33,7 @@ PieceOption = Annotated[Piece, "Its number, or words of its title.", "番号、�
     japanese="取り下げ",
     summary="記事をすべての場所から取り下げます（確認があります）。",
     roles=MODERATORS,
+    local="whole",
 )
 async def retract(
     tools: Tools,
@@ -50,7 +53,7 @@ async def retract(
     return said(caller, asked, actions=(button,))
 
 
-@press("retract", only=MODERATORS)
+@press("retract", only=MODERATORS, local="whole")
 async def sure_to_retract(tools: Tools, caller: Caller, at: Press) -> Form:
     """The second step: the reason, which readers see."""
     field = Field(
@@ -63,7 +66,7 @@ async def sure_to_retract(tools: Tools, caller: Caller, at: Press) -> Form:
     return Form(id=action("retract", at.piece.uid), title=title, submit=submit, fields=(field,))
 
 
-@form("retract", only=MODERATORS)
+@form("retract", only=MODERATORS, local="whole")
 async def retracted(tools: Tools, caller: Caller, at: Press) -> Reply:
     """It was confirmed."""
     return await _retract(tools, caller, at.piece, at.values.get("reason", "").strip())
@@ -127,10 +130,17 @@ async def _otherwise(db: Reader, caller: Caller, piece: Piece) -> str:
 def done_by(act: acts.Act, caller: Caller) -> str:
     """Whose doing something was, and when."""
     when = moment_said(act.at, caller.language, caller.zone)
-    return say(caller.language, "mod.by", who=act.name, when=when, number=act.number)
+    who = act.name or say(caller.language, "mod.somebody")
+    return say(caller.language, "mod.by", who=who, when=when, number=act.number)
 
 
-@command("mod restore", japanese="復元", summary="取り下げた記事や却下した記事を元に戻します。", roles=MODERATORS)
+@command(
+    "mod restore",
+    japanese="復元",
+    summary="取り下げた記事や却下した記事を元に戻します。",
+    roles=MODERATORS,
+    local="whole",
+)
 async def restore(
     tools: Tools,
     caller: Caller,
@@ -151,7 +161,7 @@ def names_in(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").replace("、", ",").replace("，", ",").split(",") if name.strip()]
 
 
-@command("mod hide", japanese="隠す", summary="コメントを隠します（解除もできます）。", roles=MODERATORS)
+@command("mod hide", japanese="隠す", summary="コメントを隠します（解除もできます）。", roles=MODERATORS, local="whole")
 async def hide(
     tools: Tools,
     caller: Caller,
@@ -167,7 +177,11 @@ async def hide(
 
 
 @command(
-    "mod feature", japanese="注目", summary="記事かコメントを注目に設定します（解除もできます）。", roles=MODERATORS
+    "mod feature",
+    japanese="注目",
+    summary="記事かコメントを注目に設定します（解除もできます）。",
+    roles=MODERATORS,
+    local="whole",
 )
 async def feature(
     tools: Tools,
@@ -241,7 +255,7 @@ async def set_comment(
     )
     if state != "held":
         outcome: tickets.Outcome = "hidden" if state == "hidden" else "shown"
-        await tickets.settle(tx, [number], outcome, caller.person.name or caller.person.id, now)
+        await tickets.settle(tx, [number], outcome, actor(caller), now)
 
 
 async def _already(tx: Tx, caller: Caller, target: str, aspect: str, state: str) -> str:
@@ -253,10 +267,16 @@ async def _already(tx: Tx, caller: Caller, target: str, aspect: str, state: str)
     return f"{sentence} {done_by(last, caller)}" if last is not None and last.after == state else sentence
 
 
-@command("mod comments", japanese="コメント一覧", summary="記事へのコメントを番号つきで示します。", roles=MODERATORS)
+@command(
+    "mod comments",
+    japanese="コメント一覧",
+    summary="記事へのコメントを番号つきで示します。",
+    roles=MODERATORS,
+    local="part",
+)
 async def list_comments(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     """List the comments on a piece with their numbers, hidden ones too."""
-    found = await comments.of_piece(tools.db, piece.number)
+    found = await comments.of_piece(tools.db, piece.number, at=await allowing.moderates(tools, caller))
     lines = []
     for one in found:
         address = tools.link(one.platform, one.channel, one.anchor)
@@ -268,6 +288,6 @@ async def list_comments(tools: Tools, caller: Caller, *, piece: PieceOption) -> 
     return listed(caller, f"#{piece.number} {piece.title}", lines)
 
 
-def actor(caller: Caller) -> str:
+def actor(caller: Caller) -> Who:
     """Who did it, as the log keeps it."""
-    return f"{caller.platform}:{caller.person.id}" + (f" ({caller.person.name})" if caller.person.name else "")
+    return caller.platform, caller.person

@@ -257,7 +257,7 @@ async def retag_now(tools: Tools, caller: Caller, what: str) -> Reply:
             before = await pieces.piece(tx, number)
             assert before is not None
             await topics.take_off(tx, number, topic.id, now)
-            await topics.put_on(tx, number, into.id, actor(caller))
+            await topics.put_on(tx, number, into.id, topics.BY_HAND)
             after = await pieces.piece(tx, number)
             assert after is not None
             await acts.record(

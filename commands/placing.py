@@ -13,7 +13,18 @@ from commands.tools import Tools
 from core.chat import Caller, Place, Role
 from core.errors import Refusal
 from core.message import Reply
-from core.placing import REMOVED, WITH_COMMUNITIES, check_place, may_keep, quiet_hours, split_place, topics_filter
+from core.placing import (
+    BY_HAND,
+    NOBODY,
+    REMOVED,
+    WITH_COMMUNITIES,
+    check_place,
+    may_keep,
+    moderators_in,
+    quiet_hours,
+    split_place,
+    topics_filter,
+)
 from core.speech import say
 from core.text import fold
 from storage import acts, pieces, places, queueing
@@ -22,7 +33,6 @@ from storage.db import Tx
 HOSTS: frozenset[Role] = frozenset({"host", "admin"})
 NO_CAP = 1000  # as many pieces a day are as good as no limit
 ALL = ("all", "すべて", "全部", "全て")
-NOBODY = ("none", "off", "なし")
 
 ChannelOption = Annotated[
     ChannelId | None, "The channel; without it, the one you are in.", "チャンネル（省くと今いる所）。"
@@ -52,6 +62,11 @@ MentionOption = Annotated[
 ReviewOption = Annotated[
     bool | None, "yes: a piece waits here until a moderator approves it.", "yes で、承認されるまでここには載せません。"
 ]
+ModeratorsOption = Annotated[
+    str | None,
+    "Who moderates only there: people, roles, groups, mentioned or by id; none for nobody.",
+    "そこだけのモデレーター。人、ロール、グループをメンションか ID で（none でなし）。",
+]
 NameOption = Annotated[str | None, "What to call the channel.", "チャンネルの呼び名。"]
 
 
@@ -69,6 +84,7 @@ async def add(
     cap: CapOption = None,
     mention: MentionOption = None,
     review: ReviewOption = None,
+    moderators: ModeratorsOption = None,
     name: NameOption = None,
 ) -> Reply:
     """Post pieces to a channel from now on."""
@@ -79,7 +95,7 @@ async def add(
     if before is not None and before.paused != REMOVED:
         raise Refusal(say(caller.language, "place.already", place=called(before)))
     base = replace(there, language=caller.language, zone=tools.zone, name=before.name if before else "")
-    wanted = _with(caller, base, layout, topics, language, zone, quiet, cap, mention, review, name)
+    wanted = _with(caller, base, layout, topics, language, zone, quiet, cap, mention, review, moderators, name)
     check_place(wanted, caller.language)
     now = tools.clock()
 
@@ -111,14 +127,15 @@ async def set_(
     cap: CapOption = None,
     mention: MentionOption = None,
     review: ReviewOption = None,
+    moderators: ModeratorsOption = None,
     name: NameOption = None,
     paused: Annotated[bool | None, "yes to stop posting there, no to go on.", "yes で停止、no で再開。"] = None,
 ) -> Reply:
     """Change how a channel is posted to; only what you give."""
     before = await standing(tools, caller, channel)
-    wanted = _with(caller, before, layout, topics, language, zone, quiet, cap, mention, review, name)
+    wanted = _with(caller, before, layout, topics, language, zone, quiet, cap, mention, review, moderators, name)
     if paused is not None:
-        wanted = replace(wanted, paused=say("en", "place.paused-by", who=actor(caller)) if paused else None)
+        wanted = replace(wanted, paused=BY_HAND if paused else None)
     if wanted == before:
         raise Refusal(say(caller.language, "place.nothing"))
     check_place(wanted, caller.language)
@@ -128,6 +145,7 @@ async def set_(
         "layout": wanted.layout, "filter": wanted.filter, "language": wanted.language, "zone": wanted.zone,
         "quiet_from": start, "quiet_to": end, "cap": wanted.cap, "mention": wanted.mention, "name": wanted.name,
         "paused": wanted.paused, "review": int(wanted.review),
+        "moderators": " ".join(wanted.moderators),
     }  # fmt: skip
 
     async def work(tx: Tx) -> Place:
@@ -184,6 +202,7 @@ def described(place: Place, language: str) -> str:
         say(language, "place.cap-of", n=place.cap) if place.cap is not None else "",
         say(language, "place.pings") if place.mention else "",
         say(language, "place.on-review") if place.review else "",
+        say(language, "place.moderated-by", ids=", ".join(place.moderators)) if place.moderators else "",
         say(language, "place.paused", reason=place.paused) if place.paused else "",
     ]
     return ", ".join(part for part in parts if part)
@@ -246,11 +265,14 @@ def _with(
     cap: int | None,
     mention: RoleId | None,
     review: bool | None,
+    moderators: str | None,
     name: str | None,
 ) -> Place:
     """A place with what was given put in."""
     if layout == "queue" != place.layout and "admin" not in caller.roles:  # it shows what nobody approved yet
         raise Refusal(say(caller.language, "place.queue-admins"))
+    if moderators is not None and "admin" not in caller.roles:
+        raise Refusal(say(caller.language, "place.moderators-admins"))
     given: dict[str, Any] = {"layout": layout, "language": language, "zone": zone, "review": review, "name": name}
     changes = {key: value for key, value in given.items() if value is not None}
     if topics is not None:
@@ -263,6 +285,8 @@ def _with(
         # On Discord the role that everyone has bears the server's own id: nobody wants to be woken by a bot like that.
         nobody = fold(mention) in NOBODY or mention in ("everyone", place.community)
         changes["mention"] = "" if nobody else mention
+    if moderators is not None:
+        changes["moderators"] = moderators_in(moderators, place, caller.language)
     return replace(place, **changes)
 
 

@@ -52,10 +52,12 @@ for _one in (
     Pointed(
         spec=_spec("Feature", "注目", "Feature this comment or piece.", "この記事やコメントを注目に。", MODERATORS),
         run=_feature,
+        local="whole",
     ),
     Pointed(
         spec=_spec("Hide", "隠す", "Hide this comment.", "このコメントを隠します。", MODERATORS),
         run=_hide,
+        local="whole",
     ),
     Pointed(
         spec=_spec("Report", "通報", "Tell the moderators.", "モデレーターに知らせます。", EVERYONE),

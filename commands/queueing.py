@@ -1,24 +1,25 @@
-"""The moderators' queue: what waits, its cards' buttons, bringing a piece in. State is checked when it is written."""
+"""The moderators' queue: what waits, its cards' buttons. State is checked when it is written."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from commands import allowing
 from commands.moderating import PieceOption, actor, names_in
-from commands.registry import MODERATORS, WRITERS, Press, Words, alone, alone_form, command, form, press
+from commands.registry import MODERATORS, Press, Words, command, form, press
 from commands.saying import listed, said
 from commands.tools import Tools
 from commands.topics import about, correct, corrected
 from core.chat import Caller
 from core.document import spans
-from core.errors import Refusal, SourceError
+from core.errors import Refusal
 from core.faces import action
-from core.message import Action, Field, Form, Reply
-from core.pieces import Found, Piece, PieceNumber, TextMode
+from core.message import Field, Form, Reply
+from core.pieces import Piece, PieceNumber
 from core.queueing import KIND, Decided, moment_said, told
 from core.speech import say
 from core.text import fold
@@ -26,18 +27,16 @@ from storage import acts, pieces, places, postings, queueing
 from storage.db import Reader, Tx
 
 MOST = 25
-WRITE = "submit"
-_TEXT = 3000  # characters of a form's field, on every platform
 _SHAPES = ("%Y-%m-%d %H:%M", "%Y年%m月%d日%H:%M", "%Y年%m月%d日%H時%M分", "%Y年%m月%d日%H時")
 
 WhenOption = Annotated[str, "Day and time here, such as 2026-11-30 18:00.", "ここの日時（2026-11-30 18:00 など）。"]
 ReasonOption = Annotated[Words | None, "For the log and the card.", "記録とカードに残す理由。"]
 
 
-@command("mod queue", japanese="待ち", summary="承認を待つ記事を古い順に示します。", roles=MODERATORS)
+@command("mod queue", japanese="待ち", summary="承認を待つ記事を古い順に示します。", roles=MODERATORS, local="part")
 async def queue(tools: Tools, caller: Caller) -> Reply:
     """List the pieces that wait for approval, oldest first."""
-    waiting = await queueing.waiting(tools.db, MOST)
+    waiting = await queueing.waiting(tools.db, MOST, at=await allowing.moderates(tools, caller))
     if not waiting:
         return said(caller, say(caller.language, "mod.queue-empty"))
     known = {one.number: one for one in await pieces.pieces(tools.db, [one.number for one in waiting])}
@@ -65,13 +64,15 @@ def _age(language: str, span: timedelta) -> str:
 # --- decisions: what a card's button does, a command does too ---
 
 
-@command("mod approve", japanese="承認", summary="待っている記事を公開します。", roles=MODERATORS)
+@command("mod approve", japanese="承認", summary="待っている記事を公開します。", roles=MODERATORS, local="part")
 async def approve(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     """Let a piece that waits for approval out to its places."""
-    now, zone = tools.clock(), await _zone(tools, caller)
+    now, zone, here = tools.clock(), await _zone(tools, caller), await allowing.moderates(tools, caller)
 
     async def work(tx: Tx) -> tuple[Piece, int]:
-        before = await _waiting(tx, caller, piece, zone)
+        before = await _waiting(tx, caller, piece, zone, at=here)
+        if here is not None:
+            return before, await _decide_there(tx, caller, before, "approve", "", here, now)
         after = "approved" if before.embargo is not None and before.embargo > now else "published"
         await acts.record(
             tx,
@@ -89,7 +90,7 @@ async def approve(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
 
     done, count = await tools.db.write(work)
     tools.wake()
-    if done.embargo is not None and done.embargo > now:
+    if here is None and done.embargo is not None and done.embargo > now:
         return await _scheduled(tools, caller, done, done.embargo)
     return said(caller, say(caller.language, "mod.approved", number=done.number, title=done.title, n=count))
 
@@ -129,17 +130,21 @@ async def _scheduled(tools: Tools, caller: Caller, piece: Piece, until: datetime
     )
 
 
-@command("mod reject", japanese="却下", summary="待っている記事を公開しないことにします。", roles=MODERATORS)
+@command(
+    "mod reject", japanese="却下", summary="待っている記事を公開しないことにします。", roles=MODERATORS, local="part"
+)
 async def reject(tools: Tools, caller: Caller, *, piece: PieceOption, reason: ReasonOption = None) -> Reply:
     """Keep a piece that waits from being posted; it can be brought back."""
     return await _reject(tools, caller, piece, reason or "", again=True)
 
 
 async def _reject(tools: Tools, caller: Caller, piece: Piece, reason: str, *, again: bool = False) -> Reply:
-    now, zone = tools.clock(), await _zone(tools, caller)
+    now, zone, here = tools.clock(), await _zone(tools, caller), await allowing.moderates(tools, caller)
 
     async def work(tx: Tx) -> tuple[Piece, int]:
-        before = await _waiting(tx, caller, piece, zone, also="approved" if again else "")
+        before = await _waiting(tx, caller, piece, zone, also="approved" if again else "", at=here)
+        if here is not None:
+            return before, await _decide_there(tx, caller, before, "reject", reason, here, now)
         refused = await queueing.release(tx, before.number, now, refused="rejected by a moderator")
         if before.state != "published":
             await pieces.set_state(tx, before.number, "rejected", now=now)
@@ -157,22 +162,52 @@ async def _reject(tools: Tools, caller: Caller, piece: Piece, reason: str, *, ag
     return said(caller, say(caller.language, name, number=done.number, title=done.title, n=refused))
 
 
-async def _waiting(db: Reader, caller: Caller, piece: Piece, zone: str, *, also: str = "", held: bool = False) -> Piece:
+async def _decide_there(
+    tx: Tx, caller: Caller, piece: Piece, act: str, reason: str, here: Collection[int], now: datetime
+) -> int:
+    """A moderator of places decides for those only: it says nothing of others, nor of the piece itself."""
+    there = ", ".join(await queueing.waiting_at(tx, piece.number, here))
+    refused = "rejected by a moderator" if act == "reject" else None
+    released = await queueing.release(tx, piece.number, now, refused=refused, at=here)
+    await acts.record(
+        tx, actor=actor(caller), act=f"{act} here", target=f"#{piece.number}", before="review", after=there,
+        reason=reason, now=now,
+    )  # fmt: skip
+    await postings.subject_changed(tx, queueing.SUBJECT, piece.number, now)
+    return released
+
+
+async def _waiting(
+    db: Reader,
+    caller: Caller,
+    piece: Piece,
+    zone: str,
+    *,
+    also: str = "",
+    held: bool = False,
+    at: allowing.Reach = None,
+) -> Piece:
     """The piece as it is now, in a transaction for sure, if it waits. Refusal with who decided what and when, if not.
 
-    `held`: the whole piece must wait, not only at places on review. `also`: another state that will do.
+    `held`: the whole piece must wait, not only at places on review. `also`: another state that will do. `at`: it must
+    wait at one of these places.
     """
     today = await pieces.piece(db, piece.number)
-    if today is not None and today.state in ("held", also):
+    if today is not None and today.state in ("held", also) and at is None:
         return today
-    if today is not None and today.state == "published" and not held and await queueing.waiting_at(db, piece.number):
+    published = today is not None and today.state == "published"
+    if today is not None and published and not held and await queueing.waiting_at(db, piece.number, at):
         return today
     last = await queueing.decision(db, piece.number)
     if today is None or last is None:
         raise Refusal(say(caller.language, "mod.not-held", number=piece.number))
-    decided = Decided(act=last.act, who=last.name, at=last.at, reason=last.reason)
-    what = told(today, decided, caller.language, zone)
+    what = told(today, decided(last, caller.language), caller.language, zone)
     raise Refusal(say(caller.language, "mod.decided", number=piece.number, told=what))
+
+
+def decided(act: acts.Act, language: str) -> Decided:
+    """An act as a card tells of it."""
+    return Decided(act=act.act, who=act.name or say(language, "mod.somebody"), at=act.at, reason=act.reason)
 
 
 async def _zone(tools: Tools, caller: Caller) -> str:
@@ -261,74 +296,3 @@ async def _retag(tools: Tools, caller: Caller, piece: Piece, names: list[str]) -
     tagged, learned = await tools.db.write(work)
     tools.wake()
     return corrected(caller, tagged, learned)
-
-
-# --- bringing a piece in ---
-
-
-@command("mod submit", japanese="投稿", summary="アドレスか本文から記事を承認待ちに入れます。", roles=WRITERS)
-async def submit(
-    tools: Tools,
-    caller: Caller,
-    *,
-    address: Annotated[
-        str | None, "Where the piece is; without it you get a form.", "記事のアドレス。省くとフォーム。"
-    ] = None,
-) -> Reply:
-    """Bring a piece into the queue, from an address or as text in a form."""
-    if address is None:
-        button = Action(id=f"v1:{WRITE}:-", label=say(caller.language, "mod.write"), style="primary")
-        return said(caller, say(caller.language, "mod.submit"), actions=(button,))
-    try:
-        found = await tools.drafts.read(address)
-    except SourceError as error:
-        raise Refusal(say(caller.language, "mod.unreadable", why=str(error))) from error
-    return await _hold(tools, caller, found, "excerpt")
-
-
-@alone(WRITE, only=WRITERS)
-async def write(tools: Tools, caller: Caller, what: str) -> Form:
-    """The form for a text."""
-    return Form(
-        id=f"v1:{WRITE}:-",
-        title=say(caller.language, "mod.form"),
-        submit=say(caller.language, "comment.submit"),
-        fields=(
-            Field(key="title", label=say(caller.language, "mod.form-title"), kind="line", limit=200),
-            Field(key="text", label=say(caller.language, "mod.form-text"), limit=_TEXT),
-        ),
-    )
-
-
-@alone_form(WRITE, only=WRITERS)
-async def written(tools: Tools, caller: Caller, what: str, values: Mapping[str, str]) -> Reply:
-    """Keep what was written."""
-    title, text = (values.get(key, "").strip() for key in ("title", "text"))
-    if not title or not text:
-        raise Refusal(say(caller.language, "mod.no-text"))
-    author = caller.person.name if "author" in caller.roles else ""
-    return await _hold(tools, caller, tools.drafts.written(title, text, caller.language, author or None), "full")
-
-
-async def _hold(tools: Tools, caller: Caller, found: Found, mode: TextMode) -> Reply:
-    now = tools.clock()
-
-    async def work(tx: Tx) -> tuple[int, bool, str]:
-        number, new = await tools.drafts.hold(tx, found, mode, now)
-        piece = await pieces.piece(tx, number)
-        assert piece is not None
-        if new:
-            await acts.record(
-                tx,
-                actor=actor(caller),
-                act="submit",
-                target=f"#{number}",
-                after="held",
-                reason=found.url or "",
-                now=now,
-            )
-        return number, new, piece.title
-
-    number, new, title = await tools.db.write(work)
-    tools.wake()
-    return said(caller, say(caller.language, "mod.submitted" if new else "mod.known", number=number, title=title))

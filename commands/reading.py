@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Annotated
 
+from commands import allowing
 from commands.registry import Press, command, form, press
 from commands.rights import must_be_in
 from commands.saying import said
@@ -39,11 +40,10 @@ async def piece(
 
 async def piece_meant(tools: Tools, caller: Caller, text: str) -> Piece:
     """The piece that somebody means: `#12`, `12`, or words of a title. Refusal if there is none, or several fit."""
-    moderator = bool(caller.roles & {"moderator", "admin"})
     digits = fold(text).lstrip("#")
-    if digits.isdigit():
-        found = await pieces.piece(tools.db, int(digits))
-        if found is not None and (found.state == "published" or moderator):
+    if digits.isdecimal():
+        found = await pieces.piece(tools.db, int(digits)) if len(digits) < 19 else None
+        if found is not None and (found.state == "published" or await _may_see(tools, caller, found)):
             return found
         raise Refusal(say(caller.language, "piece.none", words=text))
     hits = await pieces.find_by_words(tools.db, text)
@@ -56,6 +56,11 @@ async def piece_meant(tools: Tools, caller: Caller, text: str) -> Piece:
         raise Refusal(say(caller.language, "piece.none", words=text))
     several = "\n".join(f"#{number} {title}" for number, title in hits[:10])
     raise Refusal(f"{say(caller.language, 'piece.several')}\n{several}")
+
+
+async def _may_see(tools: Tools, caller: Caller, piece: Piece) -> bool:
+    """Whether somebody may name a piece that is not public: who moderates it."""
+    return await allowing.holds(tools, await allowing.moderates(tools, caller), "whole", piece)
 
 
 async def links_to(tools: Tools, piece: Piece, near: Caller) -> list[str]:

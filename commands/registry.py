@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NewType, get_args, get_o
 from commands.tools import Tools
 from core.chat import Caller, Role
 from core.commands import GROUPS, CommandSpec, Kind, Option
-from core.message import Form, Reply
+from core.message import File, Form, Reply
 from core.period import Period
 from core.pieces import Piece, Topic
 from core.responses import Voice
@@ -33,6 +33,12 @@ Phrases = NewType("Phrases", str)
 """The same with its quotes, which mean something there."""
 ChannelId = NewType("ChannelId", str)
 RoleId = NewType("RoleId", str)
+
+
+Local = Literal["", "whole", "part"]
+"""Whether moderators of a place may use something for what is there. A piece must be at their places alone (`whole`),
+or among others (`part`: what is done then touches nothing elsewhere). "": they may not.
+"""
 
 
 class Between(NamedTuple):
@@ -47,6 +53,7 @@ class Command(CommandSpec):
     """A command and the function behind it."""
 
     run: Callable[..., Awaitable[Reply]]
+    local: Local = ""
 
 
 COMMANDS: dict[str, Command] = {}
@@ -71,13 +78,15 @@ OPTION_NAMES = {
     "quiet": "休止時間", "cap": "上限", "mention": "メンション", "name": "名前", "paused": "停止",
     "address": "アドレス", "days": "曜日", "hour": "時刻", "number": "番号", "weeks": "週数",
     "when": "日時", "text": "本文", "title": "題名", "remark": "一言", "step": "続き", "note": "注記", "into": "統合先",
-    "review": "確認", "who": "誰", "rule": "規則", "value": "値", "sure": "確認済み", "kind": "種類",
+    "review": "確認", "moderators": "モデレーター", "who": "誰", "rule": "規則", "value": "値", "sure": "確認済み",
+    "kind": "種類", "file": "ファイル",
 }  # fmt: skip
 """Japanese names of options; a typed line may use either."""
 
 _KINDS: dict[Any, Kind] = {
     Topic: "topic", Piece: "piece", Period: "period", Voice: "comment", Words: "words", Phrases: "query", str: "text",
     int: "number", bool: "yes", ChannelId: "channel", RoleId: "role",
+    File: "file",
 }  # fmt: skip
 
 EVERYONE: frozenset[Role] = frozenset({"reader", "author", "moderator", "admin", "host"})
@@ -92,7 +101,7 @@ SpanOption = Annotated[
 
 
 def command(
-    name: str, *, japanese: str, summary: str, roles: frozenset[Role] = EVERYONE
+    name: str, *, japanese: str, summary: str, roles: frozenset[Role] = EVERYONE, local: Local = ""
 ) -> Callable[[Callable[..., Awaitable[Reply]]], Callable[..., Awaitable[Reply]]]:
     """Register a function as a command; `japanese` is its name and `summary` its docstring in Japanese."""
     if " " in name and name.partition(" ")[0] not in GROUPS:
@@ -106,6 +115,7 @@ def command(
             roles=roles,
             options=_options(function),
             run=function,
+            local=local,
         )
         return function
 
@@ -173,6 +183,7 @@ class Pointed:
 
     spec: CommandSpec
     run: Callable[[Tools, Caller, Target], Awaitable[Reply]]
+    local: Local = ""
 
 
 POINTED: dict[str, Pointed] = {}
@@ -201,7 +212,7 @@ ALONE: dict[str, AloneHandler] = {}
 """Buttons that belong to no piece: their ids are `v1:kind:what`."""
 ALONE_FORMS: dict[str, AloneForm] = {}
 """Forms that belong to no piece; ids alike."""
-CURATING: dict[str, frozenset[Role]] = {}
+CURATING: dict[str, tuple[frozenset[Role], Local]] = {}
 """Kinds of buttons and forms that not everybody may use, with who may; their piece may be in any state."""
 
 
@@ -210,23 +221,23 @@ def row_id(what: str) -> int | None:
     return int(what) if what.isascii() and what.isdecimal() and len(what) < 19 else None
 
 
-def press(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[Handler], Handler]:
+def press(kind: str, *, only: frozenset[Role] | None = None, local: Local = "") -> Callable[[Handler], Handler]:
     """Register what a button of this kind does; `only` whose, if not everybody's."""
 
     def register(handler: Handler) -> Handler:
         PRESSES[kind] = handler
-        _keep_to(kind, only)
+        _keep_to(kind, only, local)
         return handler
 
     return register
 
 
-def form(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[Handler], Handler]:
+def form(kind: str, *, only: frozenset[Role] | None = None, local: Local = "") -> Callable[[Handler], Handler]:
     """Register what a submitted form of this kind does; `only` whose, if not everybody's."""
 
     def register(handler: Handler) -> Handler:
         FORMS[kind] = handler
-        _keep_to(kind, only)
+        _keep_to(kind, only, local)
         return handler
 
     return register
@@ -254,6 +265,6 @@ def alone_form(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[A
     return register
 
 
-def _keep_to(kind: str, only: frozenset[Role] | None) -> None:
+def _keep_to(kind: str, only: frozenset[Role] | None, local: Local = "") -> None:
     if only is not None:
-        CURATING[kind] = only
+        CURATING[kind] = only, local

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from commands import allowing
 from commands.moderating import actor, set_comment
 from commands.registry import MODERATORS, Target, alone, command, row_id
 from commands.saying import listed, said
@@ -19,14 +20,18 @@ from storage.tickets import Ticket
 
 MOST = 25
 _WORDS = 120
-_READER = "a reader"
-"""Who reported, as the log names them: the ticket keeps a keyed hash, nobody is shown more."""
 
 
-@command("mod tickets", japanese="通報一覧", summary="通報されたものと保留中のコメントを示します。", roles=MODERATORS)
+@command(
+    "mod tickets",
+    japanese="通報一覧",
+    summary="通報されたものと保留中のコメントを示します。",
+    roles=MODERATORS,
+    local="part",
+)
 async def list_tickets(tools: Tools, caller: Caller) -> Reply:
     """List what readers reported and which comments are held back, oldest first."""
-    found = await tickets.waiting(tools.db, MOST)
+    found = await tickets.waiting(tools.db, MOST, at=await allowing.moderates(tools, caller))
     title = say(caller.language, "tickets.title" if found else "tickets.none")
     lines = [await _line(tools, caller, one) for one in found]
     return listed(caller, title, lines) if found else said(caller, title)
@@ -56,7 +61,7 @@ async def report(tools: Tools, caller: Caller, at: Target) -> Reply:
         number, new = await tickets.report(tx, at.piece.number, comment, who, now)
         if new:
             target = f"#{at.piece.number}" if comment is None else f"comment {comment}"
-            await acts.record(tx, actor=_READER, act="report", target=target, reason=f"ticket {number}", now=now)
+            await acts.record(tx, actor=None, act="report", target=target, reason=f"ticket {number}", now=now)
         return number
 
     number = await tools.db.write(work)
@@ -78,13 +83,14 @@ async def pressed(tools: Tools, caller: Caller, what: str) -> Reply:
             raise Refusal(say(language, "refused.stale"))
         if ticket.state != "open":
             when = "" if ticket.closed is None else moment_said(ticket.closed, language, caller.zone)
-            told = say(language, f"ticket.did.{ticket.state}", who=ticket.by or "Rondan", when=when)
+            who = ticket.by or say(language, "mod.somebody")
+            told = say(language, f"ticket.did.{ticket.state}", who=who, when=when)
             raise Refusal(say(language, "ticket.closed", number=number, told=told))
         reason = f"ticket {number}"
         if wish == "dismiss":
             target = f"#{ticket.piece}" if ticket.comment is None else f"comment {ticket.comment}"
             await acts.record(tx, actor=actor(caller), act="dismiss", target=target, reason=reason, now=now)
-            await tickets.close(tx, number, "dismissed", caller.person.name or caller.person.id, now)
+            await tickets.close(tx, number, "dismissed", actor(caller), now)
             return say(language, "ticket.dismissed", number=number)
         voice = None if ticket.comment is None else await comments.find(tx, ticket.comment)
         if voice is None:

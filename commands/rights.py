@@ -18,6 +18,8 @@ from core.speech import say
 from core.times import moment
 from storage import erasing
 
+ALWAYS = ("comments", "reactions", "follows")
+"""Parts of somebody's data that are named when they are empty, too."""
 TIMES = ("at", "edited_at", "looked_at", "forgotten_at")
 
 
@@ -37,6 +39,7 @@ async def privacy(tools: Tools, caller: Caller) -> Reply:
         say(language, "rights.reactions", days=_days(language, keeps.reactions)),
         say(language, "rights.follows"),
         say(language, "rights.left", days=_days(language, keeps.left)),
+        say(language, "rights.deeds"),
         say(language, "rights.seen"),
     ]
     yours = [say(language, f"rights.{name}") for name in ("see", "forget", "out", "deleted")]
@@ -57,7 +60,7 @@ async def my_data(tools: Tools, caller: Caller) -> Reply:
         for row in rows:
             row |= {name: moment(row[name]).isoformat() for name in TIMES if row.get(name) is not None}
     title = say(language, "rights.data")
-    parts = [(say(language, f"rights.data.{name}"), data[name]) for name in ("comments", "reactions", "follows")]
+    parts = [(say(language, f"rights.data.{name}"), rows) for name, rows in data.items() if rows or name in ALWAYS]
     blocks: list[MessageBlock] = []
     for heading, rows in parts:
         lines = [_line(row) for row in rows] or [say(language, "none")]

@@ -113,6 +113,10 @@ class Drafts(Protocol):
         """The form in which two addresses of one article are equal."""
         ...
 
+    async def file(self, name: str, content: bytes) -> Found:
+        """What an attached file holds, parsed as outside text is. SourceError if it can't be read."""
+        ...
+
     def written(self, title: str, text: str, language: str, author: str | None) -> Found:
         """A piece of what somebody wrote in a form, as Markdown."""
         ...

@@ -97,7 +97,7 @@ async def correct(
             await acts.record(tx, actor=actor(caller), act="forget", target=f"topic {topic.key}", before=old, now=now)
     for name in add:
         number = await pieces.ensure_topic(tx, name, caller.language, now)
-        new = await topics.put_on(tx, piece.number, number, actor(caller))
+        new = await topics.put_on(tx, piece.number, number, topics.BY_HAND)
         # Of several topics at once nobody could say which the term means.
         alias = await topics.learn(tx, piece.number, number, piece.title, now) if new and len(add) == 1 else None
         if alias is not None:

@@ -7,9 +7,11 @@ from typing import Any
 
 from commands import reading
 from commands.tools import Tools
+from core import attached
 from core.chat import Caller, Choice
 from core.commands import Option
 from core.errors import Refusal
+from core.message import File
 from core.period import parse_period
 from core.responses import Voice
 from core.speech import say
@@ -49,12 +51,20 @@ async def value_of(tools: Tools, caller: Caller, option: Option, text: str) -> A
             if fold(text) not in option.choices:
                 raise Refusal(say(caller.language, "refused.choice", value=text, choices=", ".join(option.choices)))
             return fold(text)
-        case "channel":
-            return text.removeprefix("<").removeprefix("#").removesuffix(">")
-        case "role":
-            return text.removeprefix("<").removeprefix("@").removeprefix("&").removesuffix(">")
+        case "channel" | "role":
+            return text.removeprefix("<").lstrip("#@&").removesuffix(">")
+        case "file":
+            return file_in(caller.language, text)
         case "words" | "query" | "text":
             return text
+
+
+def file_in(language: str, text: str) -> File:
+    """The file that a text stands for. Refusal if it stands for none."""
+    found = attached.read(text)
+    if found is None:
+        raise Refusal(say(language, "file.none", most=attached.MOST))
+    return found
 
 
 async def _comment(tools: Tools, caller: Caller, text: str) -> Voice:

@@ -32,8 +32,8 @@ class Place:
     `community` is the guild or workspace. `zone` is an IANA name, `quiet` a pair of local `HH:MM` (from, to),
     `cap` the most pieces a local day (None: no cap), `filter` a `core.filters` expression ("" takes all), `mention` the
     id of a role that is pinged once when a piece is first sent ("" pings nobody). `review`: a piece waits there until a
-    moderator approves it. `former`: what the platform called
-    the channel before; events may still come by those ids.
+    moderator approves it. `moderators`: ids of people, roles and user groups that moderate there and nowhere else.
+    `former`: what the platform called the channel before; events may still come by those ids.
     """
 
     id: int
@@ -49,6 +49,7 @@ class Place:
     cap: int | None = None
     mention: str = ""
     review: bool = False
+    moderators: tuple[str, ...] = ()
     paused: str | None = None
     former: tuple[str, ...] = ()
 
@@ -283,7 +284,11 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, from where. `roles` are vouched for by the adapter and checked by the desk on every call."""
+    """Who asks, from where. `roles` are vouched for by the adapter and checked by the desk on every call.
+
+    So is `known_as`: the ids by which a place may name them as its moderator, their own and those of roles and groups
+    that they have in `community`. Empty where nobody vouches for them.
+    """
 
     platform: str
     person: Person
@@ -292,6 +297,7 @@ class Caller:
     language: str = "en"
     roles: frozenset[Role] = frozenset({"reader"})
     zone: str = "UTC"
+    known_as: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,6 +388,11 @@ class Chat(Protocol):
     name: str
     text_limit: int
     """UTF-16 units of plain text that one message surely holds."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether what people do reaches us now."""
+        ...
 
     def fits(self, message: Message) -> bool:
         """Whether one message holds all of it. What does not fit is shown cut; markup and addresses take room too."""

@@ -13,7 +13,19 @@ from typing import Literal
 from core.chat import Role
 
 Kind = Literal[
-    "topic", "piece", "period", "comment", "words", "query", "text", "number", "choice", "yes", "channel", "role"
+    "topic",
+    "piece",
+    "period",
+    "comment",
+    "words",
+    "query",
+    "text",
+    "number",
+    "choice",
+    "yes",
+    "channel",
+    "role",
+    "file",
 ]
 """What the text of an option means.
 
@@ -23,6 +35,7 @@ Kind = Literal[
     number                digits, from `least` to `most`
     choice                one of `choices`
     yes                   yes or no
+    file                  a file as `core.attached` writes it; where none can be attached it is not offered
     channel, role         the platform's id of a channel or role. An adapter vouches that it is of `Caller.community`
 """
 COMPLETED: frozenset[Kind] = frozenset({"topic", "piece", "period", "comment"})

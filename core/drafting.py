@@ -5,13 +5,13 @@ An article's text is its author's: only sentences that were picked are kept, wor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.document import Cited, Paragraph, Quote, plain, spans
 from core.keys import carry_keys, keyed
 from core.outline import outline
-from core.pieces import Found, Outline, Part, Section
+from core.pieces import Found, Outline, Part, Section, Voice
 from core.speech import say
 from core.text import language_of, sentences
 
@@ -73,15 +73,20 @@ def language_in(found: Found) -> str:
     return language_of(" ".join(plain(block) for block in found.document.blocks)[:20_000], found.language or "en")
 
 
-def drafted(title: str, cited: Cited, language: str, said: Sequence[Said], remark: str) -> Outline:
-    """The first part: the card of the article, the author's remark, sections with quotations, what is next."""
+def drafted(
+    title: str, cited: Cited, language: str, said: Sequence[Said], remark: str, written: Mapping[Voice, Sequence[str]]
+) -> Outline:
+    """The first part: the card of the article, the author's remark, what a model wrote, sections with quotations, what
+    is next.
+    """
     empty = Outline(title=title, language=language, cited=(cited,))
-    return continued(empty, said, 0, remark)
+    by_model = [_by_model(voice, lines, language) for voice, lines in written.items() if lines]
+    return continued(empty, said, 0, remark, by_model)
 
 
-def continued(before: Outline, said: Sequence[Said], upto: int, remark: str) -> Outline:
-    """The same with the next part, the `upto`-th section being its first."""
-    sections = [_section(one) for one in said[upto : upto + PART]]
+def continued(before: Outline, said: Sequence[Said], upto: int, remark: str, first: Sequence[Section] = ()) -> Outline:
+    """The same with the next part, the `upto`-th section being its first but for those that are given."""
+    sections = [*first, *(_section(one) for one in said[upto : upto + PART])]
     following = said[upto + PART :]
     if following:
         name = next((one.heading for one in following if one.heading), None)
@@ -90,6 +95,13 @@ def continued(before: Outline, said: Sequence[Said], upto: int, remark: str) -> 
     remarks = tuple(Paragraph(spans=spans(one)) for line in remark.split("\n") if (one := line.strip()))
     part = Part(remarks=remarks, sections=tuple(sections))
     return carry_keys(before, keyed(replace(before, parts=(*before.parts, part))))
+
+
+def _by_model(voice: Voice, lines: Sequence[str], language: str) -> Section:
+    """Sentences of a language model under a heading that says whose they are."""
+    heading = say(language, f"draft.by-model.{voice}")
+    blocks = (Paragraph(spans=spans((" " if language == "en" else "").join(lines))),)
+    return Section(key="", level=2, heading=heading, voice=voice, blocks=blocks)
 
 
 def _section(one: Said) -> Section:

@@ -94,11 +94,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One input of a form. `limit` in characters; `choices` are (value, label)."""
+    """One input of a form. `limit` in characters; `choices` are (value, label).
+
+    A `file` is given as `core.attached` writes it; a platform whose forms take none leaves the field out.
+    """
 
     key: str
     label: str
-    kind: Literal["text", "line", "choice"] = "text"
+    kind: Literal["text", "line", "choice", "file"] = "text"
     required: bool = True
     value: str = ""
     limit: int = 3000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import time
 from zoneinfo import ZoneInfo
@@ -19,8 +20,17 @@ LAYOUTS: Mapping[str, tuple[Layout, ...]] = {
     "slack": ("card", "thread", "queue"),
 }
 """The platforms there are, and how a place of each may show a piece."""
+MODERATORS: Mapping[str, re.Pattern[str]] = {
+    "discord": re.compile(r"<?@?[!&]?(\d{15,20})>?"),
+    "slack": re.compile(r"(?:<?@|<!subteam\^)?([UWS][A-Z0-9]{5,})(?:\|[^>]*)?>?"),
+}
+"""Platforms that vouch for who somebody is, and how the id of a person, role or group may be written there."""
 WITH_COMMUNITIES = frozenset({"discord"})
 """Platforms of many communities, each with roles that can be mentioned. Any other platform is one community."""
+NOBODY = ("none", "off", "なし")
+"""How people say that there shall be none."""
+BY_HAND = "by hand"
+"""`Place.paused` of a place that somebody paused; who, says the log."""
 REMOVED = "removed"
 """`Place.paused` of a place that somebody took away: nothing new is posted there, and what stands stays."""
 
@@ -47,6 +57,22 @@ def quiet_hours(text: str, language: str = "en") -> tuple[str, str] | None:
     if not separator:
         raise Refusal(say(language, "place.quiet", value=text))
     return start.strip(), end.strip()
+
+
+def moderators_in(text: str, place: Place, language: str = "en") -> tuple[str, ...]:
+    """The ids of a place's own moderators, as people type or mention them. Refusal for a word that is none."""
+    if fold(text) in ("", *NOBODY):
+        return ()
+    shape = MODERATORS.get(place.platform)
+    if shape is None:
+        raise Refusal(say(language, "place.moderators-where", value=place.platform))
+    found = []
+    for word in re.split(r"[\s,、，]+|(?<=>)(?=<)", text.strip()):
+        match = shape.fullmatch(word)
+        if match is None or match[1] == place.community:  # on Discord that is the role which everyone has
+            raise Refusal(say(language, "place.moderators", value=word))
+        found.append(match[1])
+    return tuple(dict.fromkeys(found))
 
 
 def check_place(place: Place, language: str = "en") -> None:

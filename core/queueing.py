@@ -35,7 +35,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What a moderator did with it: `act` is `approve`, `schedule`, `reject`, `restore` or `retract`."""
+    """What a moderator did with it: `act` is `approve`, `schedule`, `reject`, `restore` or `retract`;
+    `approve here` and `reject here` were for single places.
+    """
 
     act: str
     who: str

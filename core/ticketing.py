@@ -57,7 +57,7 @@ def ticket_card(
     blocks.append(Small(spans=spans(" · ".join(filter(None, small)))))
     if state != "open" and closed is not None:
         when = moment_said(closed, language, zone)
-        told = say(language, f"ticket.did.{state}", who=by or "Rondan", when=when)
+        told = say(language, f"ticket.did.{state}", who=by or say(language, "mod.somebody"), when=when)
         blocks.append(Paragraph(spans=spans(told, bold=True)))
     buttons = _actions(number, comment, language) if state == "open" else ()
     return Message(title=title, blocks=tuple(blocks), actions=tuple(buttons), language=language)

@@ -57,9 +57,18 @@ _ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<>[]|"}
 
 def ask(sources: Sequence[Source], language: str) -> tuple[str, str]:
     """(instructions, data) for a model: the first are ours alone, the second is one JSON document."""
-    rules = _RULES.format(language=_LANGUAGES.get(language, _LANGUAGES["en"]), points=MOST // 2, voices=MOST // 2)
-    document = {str(number): _entry(one) for number, one in enumerate(sources, 1)}
-    return rules, json.dumps(document, ensure_ascii=False, indent=0).translate(_ESCAPED)
+    return _RULES.format(language=named(language), points=MOST // 2, voices=MOST // 2), document(sources)
+
+
+def named(language: str) -> str:
+    """A language as a model is told of it."""
+    return _LANGUAGES.get(language, _LANGUAGES["en"])
+
+
+def document(sources: Sequence[Source]) -> str:
+    """Sources by number, as JSON."""
+    entries = {str(number): _entry(one) for number, one in enumerate(sources, 1)}
+    return json.dumps(entries, ensure_ascii=False, indent=0).translate(_ESCAPED)
 
 
 def _entry(one: Source) -> dict[str, object]:

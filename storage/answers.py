@@ -10,28 +10,25 @@ from core.times import micros
 from storage.db import Reader, Tx, marks
 from storage.editions import quotes_changed
 from storage.postings import subject_changed
+from storage.readers import Who, named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What was answered to a comment; `by` is who wrote it down, as the log names people."""
+    """What was answered to a comment; `name` is who wrote it down."""
 
     comment: int
     text: str
-    by: str
-
-    @property
-    def name(self) -> str:
-        """Who it was, by name if one is known."""
-        return self.by.partition(" (")[2].removesuffix(")") or self.by
+    person: int
+    name: str
 
 
-async def give(tx: Tx, comment: int, text: str, by: str, now: datetime) -> None:
+async def give(tx: Tx, comment: int, text: str, by: Who, now: datetime) -> None:
     """Keep an answer to a comment, in place of an earlier one. Digests that quote the comment show it."""
     await tx.run(
-        """insert into answer(comment_id, text, by, at) values(?,?,?,?)
-           on conflict(comment_id) do update set text=excluded.text, by=excluded.by, at=excluded.at""",
-        comment, text, by, micros(now),
+        """insert into answer(comment_id, text, person_id, at) values(?,?,?,?)
+           on conflict(comment_id) do update set text=excluded.text, person_id=excluded.person_id, at=excluded.at""",
+        comment, text, await named(tx, by), micros(now),
     )  # fmt: skip
     await quotes_changed(tx, [comment], now)
     await comments_changed(tx, [comment], now)
@@ -57,8 +54,22 @@ async def to_comments(db: Reader, comments: Collection[int]) -> dict[int, str]:
 
 async def of_comment(db: Reader, comment: int) -> Answer | None:
     """The answer to a comment."""
-    rows = await db.read("select comment_id, text, by from answer where comment_id=?", comment)
-    return Answer(comment=comment, text=rows[0]["text"], by=rows[0]["by"]) if rows else None
+    rows = await db.read(
+        """select a.*, coalesce(nullif(p.name, ''), p.account, '') as name
+           from answer a join person p on p.id=a.person_id where a.comment_id=?""",
+        comment,
+    )
+    return (
+        Answer(comment=comment, text=rows[0]["text"], person=rows[0]["person_id"], name=rows[0]["name"])
+        if rows
+        else None
+    )
+
+
+async def forget(tx: Tx, person: int, now: datetime) -> None:
+    """What somebody answered is taken back."""
+    for row in await tx.read("select comment_id from answer where person_id=?", person):
+        await take_back(tx, row["comment_id"], now)
 
 
 async def of_piece(db: Reader, piece: int) -> dict[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -11,11 +11,12 @@ from core.chat import Commented
 from core.folding import CommentState, fold_comment
 from core.responses import Voice
 from core.times import moment
-from storage import answers, holding, postings, tickets
+from storage import acts, answers, holding, postings, tickets
 from storage.audience import Audience
 from storage.db import Reader, Row, Tx, marks
 from storage.editions import quotes_changed, untell
 from storage.indexing import index_comments, note_days
+from storage.readers import unname
 from storage.spots import Anchor, Folded, Spot, anchors_at, chunks, name_people, park, people_ids
 
 FAR_BACK = 20_000
@@ -92,11 +93,19 @@ async def newest(db: Reader, audience: Audience, limit: int) -> list[Voice]:
     return [voice(row) for row in rows]
 
 
-async def of_piece(db: Reader, piece: int, limit: int = 50) -> list[Voice]:
-    """Comments on a piece in every state but erased, newest first."""
+async def place_of(db: Reader, number: int) -> int | None:
+    """The place at which a comment was made."""
+    rows = await db.read("select place_id from comment where id=?", number)
+    return int(rows[0]["place_id"]) if rows else None
+
+
+async def of_piece(db: Reader, piece: int, limit: int = 50, *, at: Collection[int] | None = None) -> list[Voice]:
+    """Comments on a piece in every state but erased, newest first; with `at` only those made at these places."""
+    there = "" if at is None else f"and c.place_id in ({marks(len(at))})"
     rows = await db.read(
-        f"{VOICE} where c.piece_id=? and c.state <> 'erased' order by c.at desc, c.id desc limit ?", piece, limit
-    )
+        f"{VOICE} where c.piece_id=? and c.state <> 'erased' {there} order by c.at desc, c.id desc limit ?",
+        piece, *(at or ()), limit,
+    )  # fmt: skip
     return [voice(row) for row in rows]
 
 
@@ -273,13 +282,10 @@ async def erase_comment(tx: Tx, comment: int, now: datetime) -> None:
         await index_comments(tx, [(comment, row["shelf"], row["text"], None)])
         await tx.run("update comment set text='', person_id=null, state='erased' where id=?", comment)
         await _shown_anew(tx, [comment], now)
-        await tickets.settle(tx, [comment], "gone", "", now)
+        await tickets.settle(tx, [comment], "gone", None, now)
         await tx.run("delete from answer where comment_id=?", comment)
-        await tx.run(
-            """update person set account=null, name='' where id=?
-                 and not exists(select 1 from comment where person_id=person.id)""",
-            row["person_id"],
-        )
+        await acts.erase_words(tx, f"comment {comment}")
+        await unname(tx, row["person_id"])
         await _leaves_traces(tx, f"{comment} {now.isoformat()}")
         await untell(tx, [comment])
 

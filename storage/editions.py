@@ -59,6 +59,15 @@ def _schedule(row: Row) -> Schedule:
     )
 
 
+async def rename_topic(tx: Tx, gone: str, key: str) -> None:
+    """Digests on a topic are on another from now on: the two became one."""
+    for row in await tx.read("select id, topics from schedule"):
+        names = json.loads(row["topics"])
+        if gone in names:
+            renamed = list(dict.fromkeys(key if name == gone else name for name in names))
+            await tx.run("update schedule set topics=? where id=?", json.dumps(renamed, ensure_ascii=False), row["id"])
+
+
 async def add(tx: Tx, place: int, times: Times, topics: Sequence[str], now: datetime) -> int:
     """A new schedule, from the next of its times on; gives its number."""
     row = await tx.one(

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.chat import Heard
+from core.chat import Commented, Heard, Reacted
 from core.times import micros
+from storage import acts, answers, queueing, tickets
 from storage.comments import TRACES, erase_comment
 from storage.db import Db, Reader, SqliteDb, Tx, marks
 from storage.journal import decode
+from storage.postings import subject_changed
 from storage.reactions import StanceOf, take_back
 from storage.spots import chunks
 
@@ -46,20 +48,24 @@ class Old:
 
 # --- one person ---
 
+# Reactions stand by piece, then person: with a look at each piece a person's are found without an index of their own,
+# which would cost 20 bytes a reaction.
+_REACTED = """from person p cross join piece its cross join reaction r on r.piece_id=its.id and r.person_id=p.id"""
+
 
 async def of_person(db: Reader, hashed: str) -> Kept:
     """What is kept of one person now."""
     (counts,) = await db.read(
-        """with one as (select id from person where hash=?)
+        f"""with one as (select id from person where hash=?)
            select (select count(*) from comment join one on one.id=person_id where state <> 'erased') as comments,
-             (select count(*) from reaction join one on one.id=person_id where present=1) as reactions,
+             (select count(*) {_REACTED} where p.id=(select id from one) and r.present=1) as reactions,
              (select count(*) from follow join one on one.id=person_id) as follows""",
         hashed,
     )
     return Kept(comments=counts["comments"], reactions=counts["reactions"], follows=counts["follows"])
 
 
-async def everything_of(db: Reader, hashed: str) -> dict[str, Any]:
+async def everything_of(db: Db, hashed: str) -> dict[str, list[dict[str, Any]]]:
     """Every row of one person, JSON-ready but for its times in microseconds."""
     person = await db.read(
         "select platform, account, name, opted_out, looked_at, forgotten_at from person where hash=?", hashed
@@ -71,10 +77,9 @@ async def everything_of(db: Reader, hashed: str) -> dict[str, Any]:
         hashed,
     )
     reactions = await db.read(
-        """select p.title as piece, a.channel, a.comment_id as comment, e.name as emoji, r.source, r.at
-           from person h join reaction r on r.person_id=h.id join anchor a on a.id=r.anchor_id
-           join emoji e on e.id=r.emoji_id join piece p on p.id=r.piece_id
-           where h.hash=? and r.present=1 order by r.at""",
+        f"""select its.title as piece, a.channel, a.comment_id as comment, e.name as emoji, r.source, r.at
+           {_REACTED} join anchor a on a.id=r.anchor_id join emoji e on e.id=r.emoji_id
+           where p.hash=? and r.present=1 order by r.at""",
         hashed,
     )
     follows = await db.read(
@@ -82,12 +87,39 @@ async def everything_of(db: Reader, hashed: str) -> dict[str, Any]:
            where h.hash=? order by f.at""",
         hashed,
     )
-    return {
-        "person": [dict(row) for row in person],
-        "comments": [dict(row) for row in comments],
-        "reactions": [dict(row) for row in reactions],
-        "follows": [dict(row) for row in follows],
-    }
+    reports = await db.read(
+        """select t.id as ticket, p.title as piece, t.comment_id as comment, t.state, r.at
+           from ticket_report r join ticket t on t.id=r.ticket_id join piece p on p.id=t.piece_id
+           where r.hash=? order by r.at""",
+        hashed,
+    )
+    answered = await db.read(
+        """select w.comment_id as comment, w.text, w.at from person h join answer w on w.person_id=h.id
+           where h.hash=? order by w.at""",
+        hashed,
+    )
+    done = await db.read(
+        """select a.id as number, a.at, a.act, a.target, a.before || o.before as before, a.after || o.after as after,
+             o.reason from person h join act_of o on o.person_id=h.id join act a on a.id=o.act_id
+           where h.hash=? order by a.id""",
+        hashed,
+    )
+    found = {"person": person, "comments": comments, "reactions": reactions, "follows": follows, "reports": reports}
+    found |= {"answers": answered, "acts": done}
+    rows = {name: [dict(row) for row in some] for name, some in found.items()}
+    return rows | {"waiting": await _waiting(db, hashed)}
+
+
+async def _waiting(db: Db, hashed: str) -> list[dict[str, Any]]:
+    """What was heard of a person and is not sorted in yet, or waits for the message that it is on."""
+    found = []
+    for table in ("heard", "parked"):
+        for row in await db.read(f"select body from {table} order by id"):
+            event = decode(row["body"])
+            if isinstance(event, Commented | Reacted) and db.whose(event.platform, event.person.id) == hashed:
+                said = event.text if isinstance(event, Commented) else event.emoji
+                found.append({"channel": event.channel, "message": event.anchor, "text": said, "at": micros(event.at)})
+    return found
 
 
 async def forget(
@@ -107,9 +139,13 @@ async def forget(
     person = row["id"]
     for one in await tx.read("select id from comment where person_id=?", person):
         await erase_comment(tx, one["id"], now)
-    await take_back(tx, await tx.read("select * from reaction where person_id=?", person), stance_of, now)
+    await take_back(tx, await tx.read(f"select r.* {_REACTED} where p.id=?", person), stance_of, now)
     await tx.run("delete from follow where person_id=?", person)
-    await tx.run("delete from ticket_report where hash=?", hashed)
+    await answers.forget(tx, person, now)
+    await tickets.forget(tx, person, hashed, now)
+    for target in await acts.forget(tx, person):
+        if target.startswith("#"):  # a card tells who decided
+            await subject_changed(tx, queueing.SUBJECT, int(target.removeprefix("#")), now)
 
 
 # --- what is old, and places that were left ---

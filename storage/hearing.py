@@ -104,8 +104,7 @@ async def _fold_removed(tx: Tx, event: Removed, now: datetime, done: Folded) -> 
             done.pieces.add(anchor.piece or 0)
         elif anchor.leaf is not None and await _still_ours(tx, anchor.leaf, gone):
             leaves.append(anchor.leaf)
-    who = f" by {event.by}" if event.by else ""
-    await postings.withdraw_here(tx, leaves, f"removed in the chat{who}", now)
+    await postings.withdraw_here(tx, leaves, "removed in the chat", now)
     for platform, channel, name in spots:
         await tx.run("delete from parked where anchor=? and channel=? and platform=?", name, channel, platform)
 

@@ -101,7 +101,7 @@ async def _judge_person(
             "update comment set state=?, held_for=? where id=?", "held" if kind else "visible", kind, one.comment
         )
         if kind is None:
-            await tickets.settle(tx, [one.comment], "shown", "", now)
+            await tickets.settle(tx, [one.comment], "shown", None, now)
         else:
             await tickets.hold(tx, row["piece_id"], one.comment, kind, now)
         changed.append(one.comment)

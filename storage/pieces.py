@@ -183,6 +183,11 @@ async def _add_revision(tx: Tx, number: int, revision: int, now: datetime, reaso
     )  # fmt: skip
 
 
+async def doubt(tx: Tx, number: int, since: datetime) -> None:
+    """A piece may have been posted since then without our knowing: it is looked up before it is posted anywhere."""
+    await tx.run("update piece set doubted_at=? where id=?", micros(since), number)
+
+
 async def set_state(tx: Tx, number: int, state: PieceState, *, note: str = "", now: datetime) -> None:
     """Move a piece to a state; the revision rises, since what is shown of it changes."""
     await tx.run(

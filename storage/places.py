@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,11 +31,12 @@ def _place(row: Row) -> Place:
         cap=row["cap"],
         mention=row["mention"],
         review=bool(row["review"]),
+        moderators=tuple(row["moderators"].split()),
         paused=row["paused"],
     )
 
 
-async def all_places(db: Db) -> list[Place]:
+async def all_places(db: Reader) -> list[Place]:
     """Every place, oldest first, with the ids that its channel had."""
     former: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for row in await db.read("select platform, channel, former from moved order by at"):
@@ -60,6 +61,15 @@ async def place_at(db: Db, platform: str, channel: str) -> Place | None:
     return _place(rows[0]) if rows else None
 
 
+async def moderated(db: Reader, platform: str, community: str, ids: Collection[str]) -> frozenset[int]:
+    """The places of a community that name any of these ids as a moderator of theirs, as of now."""
+    rows = await db.read(
+        f"select id, moderators from place where platform=? and community=? and moderators <> '' and {_STANDS}",
+        platform, community,
+    )  # fmt: skip
+    return frozenset(row["id"] for row in rows if not set(ids).isdisjoint(row["moderators"].split()))
+
+
 async def add_place(db: Db, place: Place, audience: str, now: datetime) -> Place:
     """Keep a new place (`place.id` is ignored). Refusal if that channel is a place already."""
     return await db.write(lambda tx: add(tx, place, audience, now))
@@ -69,7 +79,7 @@ async def add(tx: Tx, place: Place, audience: str, now: datetime) -> Place:
     """The same within a transaction. A place that was removed stands again, with these settings and what it showed."""
     names = (
         "platform", "channel", "name", "community", "layout", "language", "zone", "filter", "quiet_from", "quiet_to",
-        "cap", "mention", "review", "audience", "created_at",
+        "cap", "mention", "review", "moderators", "audience", "created_at",
     )  # fmt: skip
     rows = await tx.read(
         f"""insert into place({", ".join(names)}) values({marks(len(names))})
@@ -77,8 +87,8 @@ async def add(tx: Tx, place: Place, audience: str, now: datetime) -> Place:
             set {", ".join(f"{name}=excluded.{name}" for name in names[2:])}, paused=null
             where place.paused=? returning *""",
         place.platform, place.channel, place.name, place.community, place.layout, place.language, place.zone,
-        place.filter, *(place.quiet or (None, None)), place.cap, place.mention, int(place.review), audience,
-        micros(now), REMOVED,
+        place.filter, *(place.quiet or (None, None)), place.cap, place.mention, int(place.review),
+        " ".join(place.moderators), audience, micros(now), REMOVED,
     )  # fmt: skip
     if not rows:
         raise Refusal(

@@ -22,7 +22,8 @@ class Posting:
     """One subject at one place. `reason` says in words why it waits, is stuck, was skipped or withdrawn.
 
     `subject` is `piece`, `catchup`, `digest` or `queue` (a piece, for moderators). `revision` rises whenever what
-    should be shown may have changed. In `review` it waits for a moderator.
+    should be shown may have changed. In `review` it waits for a moderator. `doubted`: it may have been posted since
+    then, before a copy was brought back, so it is looked up first.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Posting:
     reason: str
     due: datetime | None
     attempts: int
+    doubted: datetime | None
 
 
 def _posting(row: Row) -> Posting:
@@ -49,6 +51,7 @@ def _posting(row: Row) -> Posting:
         reason=row["reason"],
         due=None if row["due_at"] is None else moment(row["due_at"]),
         attempts=row["attempts"],
+        doubted=None if row["doubted_at"] is None else moment(row["doubted_at"]),
     )
 
 
@@ -81,9 +84,12 @@ async def want_all(
     new = set(places) - {row["place_id"] for row in rows}
     await tx.many(
         """insert into posting(
-               place_id, subject, subject_id, want, revision, state, reason, due_at, created_at, changed_at)
-           values(?,?,?,'show',1,'due',?,?,?,?)""",
-        [(place, subject, subject_id, reason, micros(due), micros(now), micros(now)) for place in sorted(new)],
+               place_id, subject, subject_id, want, revision, state, reason, due_at, created_at, changed_at, doubted_at)
+           values(?,?,?,'show',1,'due',?,?,?,?, (select doubted_at from piece where ?='piece' and id=?))""",
+        [
+            (place, subject, subject_id, reason, micros(due), micros(now), micros(now), subject, subject_id)
+            for place in sorted(new)
+        ],
     )
     await wake_lanes(tx, new, micros(due))
     return new
@@ -127,11 +133,17 @@ async def again(tx: Tx, subject: str, subject_id: int, place: int | None, now: d
 
 
 async def head(db: Reader, place: int, now: datetime) -> Posting | None:
-    """The posting of a place that is to be worked on next: the one that has been due longest."""
-    rows = await db.read(
-        "select * from posting where place_id=? and due_at <= ? order by due_at, id limit 1", place, micros(now)
-    )
-    return _posting(rows[0]) if rows else None
+    """The posting of a place that is to be worked on next: the one that has been due longest; before it those in doubt,
+    since what they turn out to be decides how the others begin.
+    """
+    for doubted in ("and doubted_at is not null", ""):
+        rows = await db.read(
+            f"select * from posting where place_id=? and due_at <= ? {doubted} order by due_at, id limit 1",
+            place, micros(now),
+        )  # fmt: skip
+        if rows:
+            return _posting(rows[0])
+    return None
 
 
 async def of_subject(db: Reader, subject: str, subject_id: int) -> list[Posting]:
@@ -153,12 +165,22 @@ async def leaves(db: Reader, posting: int) -> dict[str, Leaf]:
 
 
 async def place_leaves(tx: Tx, posting: int, names: Iterable[tuple[str, int]]) -> None:
-    """Make rows for (name, position) that have none yet, and keep positions current."""
+    """Make rows for (name, position) that have none yet, and keep positions current. Those of a doubted posting are as
+    if they were being sent: they are looked up.
+    """
     await tx.many(
-        """insert into leaf(posting_id, name, position) values(?,?,?)
+        """insert into leaf(posting_id, name, position, doing, doing_since)
+           select id, ?, ?, case when doubted_at is not null then 'send' end, doubted_at from posting where id=?
            on conflict(posting_id, name) do update set position=excluded.position""",
-        [(posting, name, position) for name, position in names],
+        [(name, position, posting) for name, position in names],
     )
+
+
+async def never_sent(tx: Tx, posting: int) -> None:
+    """A doubted posting stands nowhere: it begins as any other does."""
+    await tx.run("delete from leaf where posting_id=? and epoch=0", posting)
+    await tx.run("update leaf set doing=null, doing_since=null, misses=0 where posting_id=?", posting)
+    await tx.run("update posting set doubted_at=null where id=?", posting)
 
 
 async def begin(tx: Tx, posting: int, name: str, doing: Doing, digest: str | None, now: datetime) -> None:
@@ -248,8 +270,9 @@ async def set_state(
 ) -> None:
     """Close a step. If the subject changed while we worked (`revision` moved on), it stays due."""
     await tx.run(
-        """update posting set state=?, reason=?, due_at=?, attempts=?, changed_at=? where id=? and revision=?""",
-        state, reason, None if due is None else micros(due), attempts, micros(now), posting.id, posting.revision,
+        """update posting set state=?, reason=?, due_at=?, attempts=?, changed_at=?,
+               doubted_at=case when ?='done' then null else doubted_at end where id=? and revision=?""",
+        state, reason, None if due is None else micros(due), attempts, micros(now), state, posting.id, posting.revision,
     )  # fmt: skip
 
 
@@ -285,6 +308,7 @@ async def backlog(db: Reader, place: int, now: datetime) -> list[tuple[int, int,
     rows = await db.read(
         """select o.id, o.subject_id, p.published_at from posting o join piece p on p.id=o.subject_id
            where o.place_id=? and o.subject='piece' and o.want='show' and o.due_at <= ? and p.state='published'
+             and o.doubted_at is null
              and not exists(select 1 from leaf l where l.posting_id=o.id)
            order by p.published_at desc, p.id desc""",
         place, micros(now),

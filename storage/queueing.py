@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from core.times import micros, moment
-from storage import tickets
+from storage import acts, tickets
+from storage.acts import Act
 from storage.db import Reader, Tx, marks
 from storage.places import wake_lanes
 from storage.postings import subject_changed, want_all
 
 SUBJECT = "queue"
 """Postings of what waits: a card for moderators, whose subject's id is the piece's number."""
-DECISIONS = ("approve", "schedule", "reject", "restore", "retract")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """The last that a moderator did with a piece."""
-
-    act: str
-    actor: str
-    at: datetime
-    reason: str
-
-    @property
-    def name(self) -> str:
-        """Who did it, by name if one is known."""
-        return self.actor.partition(" (")[2].removesuffix(")") or self.actor
+DECISIONS = ("approve", "schedule", "reject", "restore", "retract", "approve here", "reject here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +34,12 @@ async def wait(tx: Tx, number: int, now: datetime) -> None:
     await subject_changed(tx, SUBJECT, number, now)
 
 
+async def tell(tx: Tx, subject: str, number: int, now: datetime) -> None:
+    """Show something else to the moderators, at their own places."""
+    rows = await tx.read("select id from place where layout='queue' and coalesce(paused, '') <> 'removed'")
+    await want_all(tx, [row["id"] for row in rows], subject, number, due=now, now=now)
+
+
 async def fill(tx: Tx, place: int, now: datetime) -> None:
     """A place of moderators was added: it gets what waits already, oldest first."""
     for row in await tx.read("select id from piece where state='held' order by found_at, id"):
@@ -58,30 +50,40 @@ async def fill(tx: Tx, place: int, now: datetime) -> None:
     await tickets.fill(tx, place, now)
 
 
-async def waiting(db: Reader, limit: int) -> list[Waiting]:
-    """What waits, oldest first."""
+async def waiting(db: Reader, limit: int, *, at: Collection[int] | None = None) -> list[Waiting]:
+    """What waits, oldest first; with `at` only for these places."""
+    if at is not None:
+        return await _waiting_for(db, limit, at)
     rows = await db.read(
         "select id, found_at as since from piece where state='held' order by found_at, id limit ?", limit
     )
     found = [Waiting(number=row["id"], since=moment(row["since"])) for row in rows]
-    rows = await db.read(
-        """select o.subject_id as number, min(o.created_at) as since from posting o join piece p on p.id=o.subject_id
-           where o.subject='piece' and o.state='review' and p.state='published'
-           group by o.subject_id order by since, number limit ?""",
-        limit,
-    )  # fmt: skip
-    for row in rows:
-        at = await waiting_at(db, row["number"])
-        found.append(Waiting(number=row["number"], since=moment(row["since"]), at=tuple(at)))
+    found += await _waiting_for(db, limit)
     return sorted(found, key=lambda one: (one.since, one.number))[:limit]
 
 
-async def waiting_at(db: Reader, number: int) -> list[str]:
-    """The addresses of the places on review for which a piece waits."""
+async def _waiting_for(db: Reader, limit: int, at: Collection[int] | None = None) -> list[Waiting]:
+    """Pieces that wait for some place on review, or for one of these."""
+    there = "" if at is None else f"and o.place_id in ({marks(len(at))})"
     rows = await db.read(
-        """select p.platform, p.channel from posting o join place p on p.id=o.place_id
-           where o.subject='piece' and o.subject_id=? and o.state='review' order by p.id""",
-        number,
+        f"""select o.subject_id as number, min(o.created_at) as since from posting o join piece p on p.id=o.subject_id
+           where o.subject='piece' and o.state='review' and p.state='published' {there}
+           group by o.subject_id order by since, number limit ?""",
+        *(at or ()), limit,
+    )  # fmt: skip
+    return [
+        Waiting(number=row["number"], since=moment(row["since"]), at=tuple(await waiting_at(db, row["number"], at)))
+        for row in rows
+    ]
+
+
+async def waiting_at(db: Reader, number: int, at: Collection[int] | None = None) -> list[str]:
+    """The addresses of the places on review (of these) for which a piece waits."""
+    there = "" if at is None else f"and p.id in ({marks(len(at))})"
+    rows = await db.read(
+        f"""select p.platform, p.channel from posting o join place p on p.id=o.place_id
+           where o.subject='piece' and o.subject_id=? and o.state='review' {there} order by p.id""",
+        number, *(at or ()),
     )  # fmt: skip
     return [f"{row['platform']}:{row['channel']}" for row in rows]
 
@@ -99,13 +101,16 @@ async def review(tx: Tx, places: Sequence[int], number: int, now: datetime) -> N
     await wait(tx, number, now)
 
 
-async def release(tx: Tx, number: int, now: datetime, *, refused: str | None = None) -> int:
-    """Post a piece at the places where it waits, or (with why it is refused) never; gives at how many it waited."""
+async def release(
+    tx: Tx, number: int, now: datetime, *, refused: str | None = None, at: Collection[int] | None = None
+) -> int:
+    """Post a piece at the places (of these) where it waits, or (with why it is refused) never; gives how many."""
     state, due = ("due", micros(now)) if refused is None else ("skipped", None)
+    there = "" if at is None else f"and place_id in ({marks(len(at))})"
     rows = await tx.read(
-        """update posting set revision=revision+1, state=?, due_at=?, reason=?, changed_at=?
-           where subject='piece' and subject_id=? and state='review' returning place_id""",
-        state, due, refused or "", micros(now), number,
+        f"""update posting set revision=revision+1, state=?, due_at=?, reason=?, changed_at=?
+           where subject='piece' and subject_id=? and state='review' {there} returning place_id""",
+        state, due, refused or "", micros(now), number, *(at or ()),
     )  # fmt: skip
     if due is not None:
         await wake_lanes(tx, [row["place_id"] for row in rows], due)
@@ -121,17 +126,9 @@ async def approved(db: Reader, number: int) -> bool:
     return bool(rows) and rows[0]["act"] != "reject"
 
 
-async def decision(db: Reader, number: int) -> Decision | None:
+async def decision(db: Reader, number: int) -> Act | None:
     """What a moderator did with the piece last, if anything."""
-    rows = await db.read(
-        f"""select at, actor, act, reason from act where target=? and act in ({marks(len(DECISIONS))})
-            order by id desc limit 1""",
-        f"#{number}", *DECISIONS,
-    )  # fmt: skip
-    if not rows:
-        return None
-    row = rows[0]
-    return Decision(act=row["act"], actor=row["actor"], at=moment(row["at"]), reason=row["reason"])
+    return await acts.last_of(db, f"#{number}", DECISIONS)
 
 
 async def set_embargo(tx: Tx, number: int, until: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Readers: what they follow, and when they last looked."""
+"""People: who they are while they are shown, what they follow, and when they last looked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from datetime import datetime
 from core.chat import Person
 from core.times import micros, moment
 from storage.db import Db, Tx
+
+Who = tuple[str, Person]
+"""Somebody on a platform."""
 
 
 async def person_id(tx: Tx, platform: str, person: Person) -> int:
@@ -17,6 +20,27 @@ async def person_id(tx: Tx, platform: str, person: Person) -> int:
     row = await tx.one("select id from person where hash=whose(?, ?)", platform, person.id)
     assert row is not None
     return int(row["id"])
+
+
+async def named(tx: Tx, who: Who) -> int:
+    """The id of somebody who is shown with what they do: kept by name from now on, by the one that was told last."""
+    platform, person = who
+    number = await person_id(tx, platform, person)
+    await tx.run(
+        "update person set account=?1, name=case when ?2='' then name else ?2 end where id=?3",
+        person.id, person.name, number,
+    )  # fmt: skip
+    return number
+
+
+async def unname(tx: Tx, person: int | None) -> None:
+    """Who has said nothing else, and done nothing that is shown, is kept without account and name from now on."""
+    await tx.run(
+        """update person set account=null, name='' where id=?
+             and not exists(select 1 from comment where person_id=person.id)
+             and not exists(select 1 from act_of where person_id=person.id)""",
+        person,
+    )
 
 
 async def follow(db: Db, platform: str, person: Person, topic: int, now: datetime) -> bool:

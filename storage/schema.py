@@ -8,14 +8,13 @@ them 19-30 times faster than the rows.
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
 from core.errors import ConfigError
+from storage.copies import copy_verified
 from storage.db import Db, Dialect, SqliteDb, StorageError, Tx
 from storage.indexing import renew
 
@@ -196,7 +195,8 @@ SECOND: tuple[str, ...] = (
     """create table edition_quote(
         comment_id bigint not null, edition_id bigint not null, primary key(comment_id, edition_id)) {clustered}""",
     """create table answer(
-        comment_id bigint primary key, text text not null, by text not null, at bigint not null) {clustered}""",
+        comment_id bigint primary key, text text not null, person_id bigint not null,
+        at bigint not null) {clustered}""",
     "create index revision_at on revision(at) where number > 1",
     # --- the optional model: what it may cost a day; its sentences in editions, and the comments that these rest on ---
     "create table model_day(day bigint primary key, tokens bigint not null, requests integer not null) {clustered}",
@@ -209,6 +209,8 @@ SECOND: tuple[str, ...] = (
     # --- people: opt-outs, erasures; curation ---
     # A place on review: pieces wait there (posting state 'review') until a moderator approves them.
     "alter table place add column review integer not null default 0",
+    # Who moderates there and nowhere else: ids of people, roles and groups, between spaces.
+    "alter table place add column moderators text not null default ''",
     # An article that is taken up part by part: its sections as JSON, how many of them a piece has, how much it quotes.
     """create table draft(
         piece_id {key}, address text not null, title text not null, sections text not null, upto integer not null,
@@ -241,15 +243,37 @@ SECOND: tuple[str, ...] = (
     # reported is a keyed hash, so that one reader counts once.
     """create table ticket(
         id {key}, piece_id bigint not null, comment_id bigint, reason text not null, state text not null default 'open',
-        opened_at bigint not null, closed_at bigint, closed_by text not null default '')""",
+        opened_at bigint not null, closed_at bigint, closed_by bigint)""",
     "create index ticket_piece on ticket(piece_id, comment_id)",
     "create index ticket_comment on ticket(comment_id) where comment_id is not null",
     "create index ticket_open on ticket(id) where state='open'",
     """create table ticket_report(
         ticket_id bigint not null, hash text not null, at bigint not null, primary key(ticket_id, hash)) {clustered}""",
+    # An act stays as it was written; what of it is a person's can be erased: who it was, and what they wrote.
+    """create table act_of(
+        act_id {key}, person_id bigint, before text not null default '', after text not null default '',
+        reason text not null default '')""",
+    """create table acted as select act.id, substr(actor, 1, instr(actor, ':') - 1) as platform,
+            substr(actor, instr(actor, ':') + 1, instr(actor || ' (', ' (') - instr(actor, ':') - 1) as account,
+            substr(actor, instr(actor || ' (', ' (') + 2, length(actor) - instr(actor || ' (', ' (') - 2) as name
+        from act where act <> 'report' and instr(actor, ':') > 0""",
+    """insert into person(hash, platform, account, name)
+        select whose(platform, account), platform, account, name from acted where true order by id
+        on conflict(hash) do update set account=excluded.account, name=excluded.name""",
+    """insert into act_of(act_id, person_id, reason) select act.id, (select person.id from acted join person
+            on person.hash=whose(acted.platform, acted.account) where acted.id=act.id), reason from act""",
+    "drop table acted",
+    "alter table act drop column actor",
+    "alter table act drop column reason",
+    "create index act_person on act_of(person_id)",
+    "update piece_topic set added_by='moderator' where added_by like '%:% (%)'",
+    "update place set paused='by hand' where paused like 'by %:% (%)'",
     "{append-only}",
     # Since when a place's channel is gone for the bot; what was said there is purged some days later.
     "alter table place add column left_at bigint",
+    # --- coming back from a copy: since when it may stand in a chat without our knowing (`storage.copies.doubt`) ---
+    *(f"alter table {table} add column doubted_at bigint" for table in ("source", "piece", "posting")),
+    "create index posting_doubted on posting(place_id, due_at) where doubted_at is not null",
     # --- channels: `former` is an id that the channel had until `at` ---
     """create table moved(
         platform text not null, former text not null, channel text not null, at bigint not null,
@@ -326,7 +350,10 @@ async def migrate(db: Db, now: datetime) -> tuple[int, int]:
         )
     if 0 < before < target and isinstance(db, SqliteDb):
         copy = db.path.with_name(f"{db.path.stem}.before-v{before + 1}-{now:%Y%m%dT%H%M%S}.db")
-        await asyncio.to_thread(copy_verified, db.path, copy)
+        try:
+            await asyncio.to_thread(copy_verified, db.path, copy)
+        except StorageError as error:
+            raise StorageError(f"{error}: nothing was migrated; check the disk") from error
         log.info("database.copied", path=str(copy))
     for version in range(before + 1, target + 1):
         await db.write(lambda tx, version=version: _apply(tx, version, db.dialect, now))  # type: ignore[misc]
@@ -359,29 +386,3 @@ async def _apply(tx: Tx, version: int, dialect: Dialect, now: datetime) -> None:
     for sql in statements(version, dialect):
         await tx.run(sql)
     await tx.run("insert into schema_version(version, at) values(?, ?)", version, now.isoformat())
-
-
-def copy_verified(path: Path, target: Path) -> None:
-    """A compact copy of an SQLite file, checked, synced and renamed into place. StorageError if it is not sound."""
-    unfinished = target.with_name(target.name + ".unfinished")
-    unfinished.unlink(missing_ok=True)
-    source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        source.execute("vacuum into ?", (str(unfinished),))
-    finally:
-        source.close()
-    unfinished.chmod(0o600)
-    copy = sqlite3.connect(unfinished)
-    try:
-        verdict = copy.execute("pragma quick_check").fetchone()[0]
-    finally:
-        copy.close()
-    if verdict != "ok":
-        raise StorageError(f"the copy of {path} is damaged ({verdict}): nothing was migrated; check the disk")
-    for place in (unfinished, unfinished.parent):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    unfinished.rename(target)

@@ -26,7 +26,7 @@ from storage.question import Ask, Hit, Scope, bm25, counts_of, freshness, match,
 
 RANKED = 200  # most pieces, and most comments, that are weighed for one search
 AT_FIRST = 8_000  # rows of the index that are asked for at first
-MANY = 50  # shelves from which on a rare word is rather looked for on all at once
+A_LOOK = 50  # comments that are read in the time of one more look at a shelf
 FEW = 2_000  # comments that are rather read one by one, where a topic or an author leaves no more
 PEOPLE = 1_000  # most people that one name may mean
 
@@ -131,7 +131,7 @@ async def _indexed_comments(ask: Ask, people: Sequence[int]) -> list[Row]:
     """
     found = "json_each(?) as found cross join comment c on c.id=found.value"
     shelves = await _shelves(ask)
-    if len(shelves) > MANY and (numbers := await _rare(ask)) is not None:
+    if (numbers := await _rare(ask, min(AT_FIRST, A_LOOK * len(shelves)))) is not None:
         return await _read_comments(ask, found, [json.dumps(numbers)], people, ask.ranked)
     deep = max(20, min(ask.ranked * 4 // 3, AT_FIRST // max(1, len(shelves))))
     while True:
@@ -166,13 +166,15 @@ async def _read_comments(ask: Ask, source: str, args: Sequence[Any], people: Seq
     )  # fmt: skip
 
 
-async def _rare(ask: Ask) -> list[int] | None:
-    """All comments that hold it, if there are no more than `AT_FIRST`: cheaper than a look at each of many shelves."""
+async def _rare(ask: Ask, most: int) -> list[int] | None:
+    """All comments that hold it, if there are no more than so many. A look at each shelf would be dearer: it reads all
+    lists of a phrase's tokens there, however few comments hold them in a row.
+    """
     rows = await ask.db.read(
         f"select rowid & {NUMBER} as number from comment_words where comment_words match ? limit ?",
-        ask.match, AT_FIRST + 1,
+        ask.match, most + 1,
     )  # fmt: skip
-    return [row["number"] for row in rows] if len(rows) <= AT_FIRST else None
+    return [row["number"] for row in rows] if len(rows) <= most else None
 
 
 async def _shelves(ask: Ask) -> list[int]:

@@ -1,6 +1,6 @@
 """Which pieces wait to be sorted under topics, and what was found in those that were.
 
-`piece_topic.added_by` says who or what put a topic on a piece: `source`, a person (`platform:account (name)`), or the
+`piece_topic.added_by` says who or what put a topic on a piece: `source`, a person (`moderator`), or the
 sorting itself: `rule`, `alias:NAME`, `term:NAME`, `nearest`. What the sorting put on it may take off again.
 """
 

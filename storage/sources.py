@@ -19,7 +19,8 @@ from storage.postings import subject_changed
 class Source:
     """One source. Validators are kept verbatim; `baseline` is when its first items were marked as seen without posting.
 
-    `places` limits it to some places (none: all). `held` counts its pieces that wait for a moderator.
+    `places` limits it to some places (none: all). `held` counts its pieces that wait for a moderator. `doubted`: what
+    it shows as new may have been posted since then, before a copy was brought back.
     """
 
     id: int
@@ -39,6 +40,7 @@ class Source:
     error_code: str | None
     error: str | None
     held: int
+    doubted: datetime | None
 
 
 def _when(value: int | None) -> datetime | None:
@@ -64,6 +66,7 @@ def _source(row: Row) -> Source:
         error_code=row["error_code"],
         error=row["error"],
         held=row["held"],
+        doubted=_when(row["doubted_at"]),
     )
 
 
@@ -132,7 +135,8 @@ async def add_source(
 ) -> Source:
     """Keep a new source. Refusal if the address is a source already."""
     rows = await tx.read(
-        """insert into source(kind, address, title, text_mode, review, created_at, next_check_at) values(?,?,?,?,?,?,?)
+        """insert into source(kind, address, title, text_mode, review, created_at, next_check_at, doubted_at)
+           values(?,?,?,?,?,?,?, (select cast(value as integer) from fact where name='doubted'))
            on conflict do nothing returning *""",
         kind, address, title, text_mode, int(review), micros(now), micros(now) if kind == "feed" else None,
     )  # fmt: skip
@@ -274,7 +278,7 @@ async def polled(
                title=case when title='' then coalesce(?, '') else title end,
                next_check_at=?, checked_at=?, failures=0, error_code=null, error=null,
                held=(select count(*) from piece where source_id=source.id and state='held'),
-               baseline_at=coalesce(baseline_at, ?)
+               baseline_at=coalesce(baseline_at, ?), doubted_at=null
            where id=?""",
         etag, modified, body_hash, address, title, micros(next_check), micros(now),
         micros(now) if baseline else None, number,

@@ -14,17 +14,20 @@ from typing import Literal
 from core.times import micros, moment
 from storage.db import Reader, Row, Tx, marks
 from storage.postings import subject_changed, want_all
+from storage.readers import Who, named
 
 SUBJECT = "ticket"
 """Postings of tickets; the subject's id is the ticket's number."""
 Outcome = Literal["open", "hidden", "shown", "dismissed", "gone"]
+SOMEBODY = 0
+"""`ticket.closed_by` when who it was is not known any more; null when it was nobody, but a rule."""
 REPORT = "report"
 """The reason of a ticket that readers made; of others it is the kind of rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """One ticket; `reports`: by how many readers, `by`: who closed it."""
+    """One ticket; `reports`: by how many readers, `by`: who closed it, empty if not known."""
 
     number: int
     piece: int
@@ -37,7 +40,9 @@ class Ticket:
     reports: int
 
 
-_TICKET = """select t.*, (select count(*) from ticket_report r where r.ticket_id=t.id) as reports from ticket t"""
+_TICKET = """select t.*, (select count(*) from ticket_report r where r.ticket_id=t.id) as reports,
+        case when t.closed_by is null then 'Rondan' else coalesce(nullif(p.name, ''), p.account, '') end as by_name
+    from ticket t left join person p on p.id=t.closed_by"""
 
 
 def _ticket(row: Row) -> Ticket:
@@ -49,7 +54,7 @@ def _ticket(row: Row) -> Ticket:
         state=row["state"],
         opened=moment(row["opened_at"]),
         closed=None if row["closed_at"] is None else moment(row["closed_at"]),
-        by=row["closed_by"],
+        by=row["by_name"],
         reports=row["reports"],
     )
 
@@ -60,9 +65,12 @@ async def ticket(db: Reader, number: int) -> Ticket | None:
     return _ticket(rows[0]) if rows else None
 
 
-async def waiting(db: Reader, limit: int) -> list[Ticket]:
-    """Those that are open, oldest first."""
-    rows = await db.read(f"{_TICKET} where t.state='open' order by t.id limit ?", limit)
+async def waiting(db: Reader, limit: int, *, at: Collection[int] | None = None) -> list[Ticket]:
+    """Those that are open, oldest first; with `at` only on comments that were made at these places."""
+    there = ""
+    if at is not None:
+        there = f"and t.comment_id in (select id from comment where place_id in ({marks(len(at))}))"
+    rows = await db.read(f"{_TICKET} where t.state='open' {there} order by t.id limit ?", *(at or ()), limit)
     return [_ticket(row) for row in rows]
 
 
@@ -108,21 +116,28 @@ async def fill(tx: Tx, place: int, now: datetime) -> None:
         await want_all(tx, (place,), SUBJECT, row["id"], due=now, now=now)
 
 
-async def close(tx: Tx, number: int, state: Outcome, by: str, now: datetime) -> None:
+async def close(tx: Tx, number: int, state: Outcome, by: Who | None, now: datetime) -> None:
     """Nobody need look at it any more."""
     await tx.run(
         "update ticket set state=?, closed_at=?, closed_by=? where id=? and state='open'",
-        state, micros(now), by, number,
+        state, micros(now), None if by is None else await named(tx, by), number,
     )  # fmt: skip
     await subject_changed(tx, SUBJECT, number, now)
 
 
-async def settle(tx: Tx, comments: Sequence[int], state: Outcome, by: str, now: datetime) -> None:
+async def settle(tx: Tx, comments: Sequence[int], state: Outcome, by: Who | None, now: datetime) -> None:
     """What becomes of comments is decided: so are their open tickets."""
     for row in await tx.read(
         f"select id from ticket where state='open' and comment_id in ({marks(len(comments))})", *comments
     ):
         await close(tx, row["id"], state, by, now)
+
+
+async def forget(tx: Tx, person: int, hashed: str, now: datetime) -> None:
+    """Who reported and who closed is not known any more; the cards that name them are looked at."""
+    await tx.run("delete from ticket_report where hash=?", hashed)
+    for row in await tx.read(f"update ticket set closed_by={SOMEBODY} where closed_by=? returning id", person):
+        await subject_changed(tx, SUBJECT, row["id"], now)
 
 
 async def comments_changed(tx: Tx, comments: Collection[int], now: datetime) -> None:

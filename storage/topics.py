@@ -14,7 +14,7 @@ from datetime import datetime
 from core.pieces import Topic, TopicKind
 from core.text import fold
 from core.times import micros
-from storage import sorting
+from storage import editions, sorting
 from storage.db import Reader, Tx
 from storage.pieces import topics
 
@@ -128,6 +128,8 @@ async def merge(tx: Tx, gone: int, into: int, now: datetime) -> None:
         into, gone, into,
     )  # fmt: skip
     await tx.run("update topic_name set topic_id=? where topic_id=?", into, gone)
+    keys = {row["id"]: row["key"] for row in await tx.read("select id, key from topic where id in (?,?)", gone, into)}
+    await editions.rename_topic(tx, keys[gone], keys[into])
     for table in ("piece_topic", "follow", "topic_off", "name_off"):
         await tx.run(f"delete from {table} where topic_id=?", gone)
     await tx.run("delete from topic where id=?", gone)
@@ -135,6 +137,9 @@ async def merge(tx: Tx, gone: int, into: int, now: datetime) -> None:
 
 
 # --- corrections ---
+
+BY_HAND = "moderator"
+"""What put a topic on a piece, if it was a person; who, says the log."""
 
 
 async def put_on(tx: Tx, piece: int, topic: int, by: str) -> bool:

@@ -20,6 +20,7 @@ from core.pieces import Found, TextMode
 from core.stances import DEFAULT
 from storage import places, queueing, sources, tickets
 from storage.db import SqliteDb, Tx
+from storage.ledger import Ledger
 from tests.conftest import QuietRoom, SetClock
 
 READER = Caller(platform="web", person=Person(id="r1", name="Ria"), channel="general", community="web")
@@ -50,7 +51,7 @@ class Newsroom:
         self.db = db
         self.clock = clock
         self.chat = chat
-        self.ears = Collector(db, DEFAULT, clock)
+        self.ears = Collector(db, DEFAULT, clock, ledger=Ledger(db.path.with_name("rondan.erasures")))
         self.publisher = Publisher(db, {"web": chat}, DEFAULT, clock)
         self.publisher.shows[tickets.SUBJECT] = Tickets(db).show
         self.publisher.shows[queueing.SUBJECT] = Queue(db, {"web": chat}, DEFAULT).show

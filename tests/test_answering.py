@@ -8,7 +8,7 @@ from typing import Any
 from core.chat import Person, Removed
 from core.message import Form, to_text
 from digest.worker import JOBS
-from storage import acts
+from storage import acts, places
 from tests.conftest import add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
@@ -49,6 +49,31 @@ async def test_questions_are_gathered_for_authors_and_no_others(room: Newsroom) 
     assert "Could you" not in await newsroom.text("/mod questions", ANA)
     assert not (await newsroom.ask("/mod questions")).ok
     assert "can't be read right now" in to_text((await room.ask("/mod questions", ANA)).message)
+
+
+async def test_authors_hear_whom_they_may_read_where_they_are(room: Newsroom) -> None:
+    newsroom = Newsroom(room.db, room.clock, room.chat, think=think)
+    for channel, audience, community in (
+        ("annex", "place", "web"), ("hall", "community", "web"),
+        ("far", "community", "other"), ("open", "publication", "other"),
+    ):  # fmt: skip
+        await add_place(room.db, room.clock, channel, community=community)
+        await places.change_place(room.db, ("web", channel), audience=audience)
+    bus = await asked(newsroom)
+    newsroom.clock.move(hours=1)
+    await newsroom.publisher.settle_all()  # it was tried at two places first
+    for number, channel in enumerate(("annex", "hall", "far", "open")):
+        under = await newsroom.anchor(bus, channel)
+        await newsroom.say("d", under, f"Why is it late at {channel}?", name=f"w8{number}", channel=channel)
+    text = await newsroom.text("/mod questions", ANA)
+    assert [one in text for one in ("Could you explain", "annex?", "hall?", "far?", "open?")] == [1, 0, 1, 0, 1]
+    at_annex = await newsroom.text("/mod questions", replace(ANA, channel="annex"))
+    assert ("annex?" in at_annex, "Could you explain" in at_annex) == (True, False)
+    answered = [(await newsroom.ask(f"/mod answer {number} Yes.", ANA)).ok for number in (1, 4, 5, 6, 7)]
+    assert answered == [True, False, True, False, True]
+    assert not getattr(await newsroom.desk.press(ANA, "v1:answer:4", None), "ok", True)
+    assert not (await newsroom.desk.submit(ANA, "v1:answer:4", {"text": "Yes."}, None)).ok
+    assert (await newsroom.ask("/mod answer 4 Yes.", MODERATOR)).ok
 
 
 async def test_an_answer_stands_under_the_piece_and_in_digests_until_it_is_taken_back(room: Newsroom) -> None:

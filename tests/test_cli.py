@@ -195,11 +195,14 @@ def test_places(shell: Shell) -> None:
     (listed,) = [one for one in shell.json("place", "list") if one["place"] == "web:tour"]
     assert listed == {
         "place": "web:tour", "name": "", "layout": "thread", "language": "ja", "zone": "Asia/Tokyo", "filter": "",
-        "quiet": None, "cap": 5, "mention": "", "paused": "renovation", "review": False, "postings": {},
+        "quiet": None, "cap": 5, "mention": "", "paused": "renovation", "review": False, "moderators": [],
+        "postings": {},
     }  # fmt: skip
     assert "PAUSED" not in shell("place", "set", "web:tour", "--resume")
     far = shell("place", "add", "discord:71", "--community", "7", "--layout", "forum", "--mention", "72")
     assert far == "discord:71: forum, en, UTC, mentions role 72\n"
+    far = shell("place", "set", "discord:71", "--moderators", "<@&123456789012345678> 223456789012345678")
+    assert far == "discord:71: forum, en, UTC, mentions role 72, moderators 123456789012345678, 223456789012345678\n"
     assert shell("place", "remove", "web:tour") == "web:tour: removed; it never showed anything and is forgotten\n"
     shell("place", "remove", "discord:71")
 

@@ -290,6 +290,7 @@ async def test_readers_may_not_moderate_at_any_door(room: Newsroom) -> None:
         ("/digest colour:red", "`/digest` has no option “colour”. It takes: topic, period."),
         ("/piece", "`/piece` needs piece: Its number, or words of its title."),
         ("/piece 999", "There is no piece “999”. Try `/search 999`."),
+        (f"/piece {2**64}", f"There is no piece “{2**64}”. Try `/search {2**64}`."),
         ('/search "open', 'A quotation is opened and not closed: "open'),
         ("/follow", "`/follow` needs topic: The topic to follow."),
     ],

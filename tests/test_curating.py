@@ -113,7 +113,7 @@ async def test_two_who_take_back_at_once_take_it_back_once(room: Newsroom) -> No
 async def test_the_log_is_append_only(room: Newsroom) -> None:
     await one_comment(room)
     await room.text("/mod hide 1", MODERATOR)
-    for sql in ("update act set actor='x'", "delete from act"):
+    for sql in ("update act set target='x'", "delete from act"):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             await room.db.write(lambda tx, sql=sql: tx.run(sql))  # type: ignore[misc]
     assert len(await acts.acts(room.db)) == 1

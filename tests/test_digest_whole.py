@@ -15,6 +15,7 @@ from bot import ingest
 from bot.platforms.discord import encode as discord_encode
 from bot.platforms.room import Room
 from bot.platforms.slack import encode as slack_encode
+from core.chat import Person
 from core.document import Document, Heading, List, Paragraph, Quote, spans
 from core.message import Message, Reply, links_of, message_from_json, message_to_json, to_text
 from core.pieces import Found, Outline, Piece, PieceNumber, PieceUid
@@ -189,7 +190,8 @@ async def test_an_answered_question_shows_the_answer(reading: Newsroom) -> None:
     await discussed(reading)
     number = (await reading.db.read("select id from comment where text like 'Dear author%'"))[0]["id"]
     await reading.ask("/digest")
-    await reading.db.write(lambda tx: answers.give(tx, number, "From March it will.", "web:a1", reading.clock()))
+    author = ("web", Person(id="a1"))
+    await reading.db.write(lambda tx: answers.give(tx, number, "From March it will.", author, reading.clock()))
     text = to_text(await all_of(reading, await reading.ask("/digest")))
     assert "Author: From March it will." in text
 

@@ -202,6 +202,7 @@ async def test_a_command_comes_to_the_desk_with_who_asks_and_where(w: World) -> 
     assert mika == Caller(
         platform="discord", person=replace(mika.person, id=str(w.mika.id), name="mika"), channel=str(w.channel.id),
         community=str(w.guild.id), language="ja", roles=frozenset({"reader"}), zone="Asia/Tokyo",
+        known_as=frozenset({str(w.mika.id)}),
     )  # fmt: skip
     assert w.desk.callers[0].language == "en"
 

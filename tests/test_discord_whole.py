@@ -14,10 +14,10 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from bot.environment import load
 from bot.house import House
 from bot.platforms.discord import client
 from bot.platforms.discord.chat import DiscordChat
-from bot.settings import load
 from bot.verbs import VERBS
 from core.chat import Place
 from core.speech import say

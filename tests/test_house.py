@@ -17,7 +17,8 @@ import typer
 from dotenv import dotenv_values
 
 from bot.cli import app
-from bot.settings import Settings, load
+from bot.environment import load
+from bot.settings import Settings
 from docs import make
 
 ROOT = Path(__file__).parents[1]

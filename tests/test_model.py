@@ -14,9 +14,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from bot.environment import load
 from bot.house import House
 from bot.model import ANSWER, Model
-from bot.settings import PREFIX, load
+from bot.settings import PREFIX
 from core.errors import ConfigError, ThinkError
 from storage import budget
 from storage.db import SqliteDb

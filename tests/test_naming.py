@@ -9,7 +9,7 @@ import pytest
 
 from core.chat import Person
 from core.message import Reply, to_text
-from storage import acts, pieces
+from storage import acts, editions, pieces
 from tests.conftest import add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
@@ -73,6 +73,7 @@ async def test_two_topics_become_one_after_a_look(room: Newsroom) -> None:
     bus = await room.publish(found(tags=("Coaches",)))
     await room.text("/follow Coaches")
     assert not room.chat.room.entries("buses")
+    await room.text("/digest-schedule add hour:9 topics:Coaches,Buses", MODERATOR)
     asked = await room.ask("/topic merge Coaches Buses", MODERATOR)
     assert "1 piece and 1 follower" in to_text(asked.message)
     assert await about(room, bus) == ["Coaches"]  # only asked yet
@@ -81,6 +82,8 @@ async def test_two_topics_become_one_after_a_look(room: Newsroom) -> None:
     assert await about(room, bus) == ["Buses"]
     assert len(room.chat.room.entries("buses")) == 1
     assert "The night bus" in await room.text("/digest topic:Coaches")
+    (schedule,) = await editions.of_place(room.db, 1)
+    assert schedule.topics == ("buses",)
     again = await room.desk.press(MODERATOR, asked.message.actions[0].id, None)
     assert isinstance(again, Reply)
     assert not again.ok

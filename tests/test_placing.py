@@ -42,7 +42,7 @@ async def test_a_host_adds_their_own_channel_and_sets_it(room: Newsroom) -> None
     changed = await room.text("/place set topics:all quiet:off cap:1000 mention:<@&77> name:news paused:yes", HOST)
     assert changed.split("\n") == [
         "Changed: news (discord:11).",
-        "thread, ja, UTC, mentions a role, PAUSED: by discord:h1 (Hana)",
+        "thread, ja, UTC, mentions a role, PAUSED: by hand",
     ]
     changed = await room.text("/place set mention:g1 paused:no", HOST)  # the server's own id is @everyone
     assert changed.endswith("thread, ja, UTC")

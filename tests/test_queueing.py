@@ -107,28 +107,34 @@ async def test_who_comes_second_is_told_who_was_first(room: Newsroom) -> None:
     assert await done(room, 1) == ["approve"]
 
 
-async def test_two_who_press_at_once_leave_one_act_and_one_truthful_answer(room: Newsroom) -> None:
+async def test_two_who_press_at_once_leave_one_act_and_one_truthful_answer_a_thousand_times(room: Newsroom) -> None:
+    """Ten pieces at a time, a hundred times."""
     await add_place(room.db, room.clock, DESK, layout="queue")
-    for n in range(50):
-        number = await hold(room, found(f"p{n}", title=f"Piece {n}"))
-        piece = await pieces.piece(room.db, number)
-        assert piece is not None
-        approve, reject = (f"v1:queue:{piece.uid}:{what}" for what in ("approve", "reject"))
-        answers = await asyncio.gather(
-            room.desk.press(MO, approve, None) if n % 2 else room.desk.submit(MO, reject, {"reason": "thin"}, None),
-            room.desk.press(KIM, approve, None),
-        )
-        (won,) = [one for one in answers if isinstance(one, Reply) and one.ok]
-        (lost,) = [one for one in answers if isinstance(one, Reply) and not one.ok]
-        (act,) = await acts.acts(room.db, f"#{number}")
-        after = await pieces.piece(room.db, number)
-        assert after is not None
-        assert after.state == ("published" if act.act == "approve" else "rejected")
-        who = "Mo" if "(Mo)" in act.actor else "Kim"
-        assert won is answers[0 if who == "Mo" else 1]
-        assert to_text(lost.message).startswith(
-            f"#{number}: {'Approved' if act.act == 'approve' else 'Rejected'} by {who}"
-        )
+    numbers = [await hold(room, found(f"p{n}", title=f"Piece {n}")) for n in range(10)]
+    for turn in range(100):
+        await asyncio.gather(*(_race(room, number, turn) for number in numbers))
+        told = await room.db.read("select count(*) from act")
+        assert told[0][0] == 10 * (turn + 1)
+        await room.db.write(lambda tx: tx.run("update piece set state='held'"))
+
+
+async def _race(room: Newsroom, number: int, turn: int) -> None:
+    piece = await pieces.piece(room.db, number)
+    assert piece is not None
+    approve, reject = (f"v1:queue:{piece.uid}:{what}" for what in ("approve", "reject"))
+    answers = await asyncio.gather(
+        room.desk.press(MO, approve, None) if turn % 2 else room.desk.submit(MO, reject, {"reason": "thin"}, None),
+        room.desk.press(KIM, approve, None),
+    )
+    (won,) = [one for one in answers if isinstance(one, Reply) and one.ok]
+    (lost,) = [one for one in answers if isinstance(one, Reply) and not one.ok]
+    (act,) = await acts.acts(room.db, f"#{number}", limit=1)
+    after = await pieces.piece(room.db, number)
+    assert after is not None
+    assert after.state == ("published" if act.act == "approve" else "rejected")
+    assert won is answers[("Mo", "Kim").index(act.name)]
+    told = "Approved" if act.act == "approve" else "Rejected"
+    assert to_text(lost.message).startswith(f"#{number}: {told} by {act.name}")
 
 
 async def test_readers_can_press_nothing_of_it(room: Newsroom) -> None:

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digest import meaning
+from digest.encoder import Encoder
 from digest.meaning import centre, embed
 from digest.vectors import Matrix, inverse_frequency, ngrams, similarity, tfidf, z
 from digest.words import Words, documents, stem, words
@@ -150,6 +152,18 @@ def test_meaning_is_shared_by_the_languages() -> None:
     assert embed([]).shape == (0, 512)
     centred = embed(["a", "b", "c"], centred=True)
     np.testing.assert_allclose(centre(centred[:1]), 0, atol=1e-6)
+
+
+def test_the_encoder_reads_as_the_package_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens at the beginning and end of a text, of the shortest and of more than is read at once, in any company."""
+    own = Encoder()
+    words = ["増税", "反対", "バス", "tax", "運賃", "night", "高い", "。", "🚌", "é"]
+    texts = ["", "a", *(f"{one}{two}。{one} {two}" for one in words for two in words), "tram " * 400, "夜行バス"]
+    theirs = own._of.encode(texts)
+    np.testing.assert_allclose(own.encode(texts), theirs, atol=2e-6)
+    monkeypatch.setattr(meaning, "_encoder", lambda: own)
+    monkeypatch.setattr(meaning, "_AT_ONCE", 100)
+    np.testing.assert_allclose(embed(texts, most=2000), theirs, atol=2e-6)
 
 
 def test_numpy_keeps_to_one_thread() -> None:

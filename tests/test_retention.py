@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
-
 from bot import notice, retention
+from bot.environment import load
 from bot.retention import Keeper
-from bot.settings import Settings, load
-from core.chat import Commented, Known, Left, Located, Person, Removed, Window
-from core.message import to_text
-from storage import comments, digests, erasing
+from bot.settings import Settings
+from core.chat import Known, Left, Located, Window
+from storage import digests
 from storage.db import SqliteDb
 from tests.conftest import SetClock, add_place, found
 from tests.newsroom import Newsroom
-from tests.test_rights import grams, on_disk
 
 
 def keeper(room: Newsroom, **settings: object) -> Keeper:
@@ -54,6 +50,23 @@ async def test_old_words_go_and_old_reactions_become_counts(room: Newsroom) -> N
     room.clock.move(days=275)
     assert (await night.erase_old()).comments == (1,)
     assert await rows(room.db, "select text from comment order by id") == [("",), ("young words",)]
+
+
+async def test_after_the_fold_nobody_is_counted_twice_within_the_days_that_reactions_are_kept(room: Newsroom) -> None:
+    """Who it was is not known any more: taking it back changes nothing, and it counts again only later."""
+    anchor = await room.anchor(await room.publish(found()))
+    await room.react("ria", anchor, "👍")
+    await room.ears.fold_all()
+    room.clock.move(days=91)
+    night = keeper(room)
+    await night.erase_old()
+    for emoji, added in (("👍", False), ("👍", True), ("👍", True), ("👎", True), ("👍", False), ("👍", True)):
+        await room.react("ria", anchor, emoji, added=added)
+        await room.ears.fold_all()
+        assert sum(n for (n,) in await rows(room.db, "select n from stance_hour")) in (1, 2)  # type: ignore[misc]
+        recent = "select coalesce(sum(n), 0) from stance_hour where hour > (select min(hour) from stance_hour)"
+        assert (await rows(room.db, recent))[0][0] in (0, 1)
+    assert await rows(room.db, "select sum(n) from stance_hour") == [(2,)], "once then, once now"
 
 
 async def test_nought_days_keep_it(room: Newsroom) -> None:
@@ -157,125 +170,6 @@ async def test_who_comes_back_in_time_finds_it(room: Newsroom, clock: SetClock) 
     clock.move(days=10)
     await keeper(room).erase_old()
     assert await rows(room.db, "select count(*) from comment where text<>''") == [(2,)]
-
-
-# --- whatever happened before ---
-
-
-class Story:
-    """Readers who say, edit, delete, ask to be forgotten, and a moderator; with what should be there after each act."""
-
-    def __init__(self, room: Newsroom, seed: int, anchor: str) -> None:
-        self.room, self.seed, self.anchor = room, seed, anchor
-        self.dice = random.Random(seed)
-        self.texts: dict[str, tuple[str, str]] = {}  # of each comment: whose, and the text
-        self.gone: set[str] = set()
-        self.hidden: set[str] = set()
-        self.out: set[str] = set()
-
-    async def go_on(self, step: int) -> None:
-        who = self.dice.choice(("p1", "p2", "p3"))
-        text = f"word{self.seed}x{step}q 秘密{step}号{chr(0x4E00 + 37 * step)}{chr(0x5B00 + 41 * step)}"
-        acts = ["say"] * 3 + ["forget", "switch", "clear"]
-        if self.texts:
-            acts += ["edit", "feature", "hide", "delete", "react"]
-        act = self.dice.choice(acts)
-        one = self.dice.choice(sorted(self.texts)) if self.texts else ""
-        if act == "say":
-            await self.say(who, f"c{step}", text)
-        elif act in ("forget", "switch", "clear"):
-            await getattr(self, act)(who)
-        elif act == "edit":
-            await self.edit(one, text)
-        elif act == "react":
-            await self.room.react(who, one, self.dice.choice("👍👎"))
-        else:
-            await getattr(self, act)(one)
-
-    async def _tell(self, who: str, name: str, text: str, *, edited: bool = False) -> None:
-        at = self.room.clock.move(seconds=1)
-        await self.room.ears.keep(
-            Commented(
-                platform="web", channel="general", anchor=name, person=Person(id=who, name=f"Name-of-{who}"), text=text,
-                at=at, edited=at if edited else None, reply_to=self.anchor, thread=self.anchor,
-            )
-        )  # fmt: skip
-
-    async def say(self, who: str, name: str, text: str) -> None:
-        await self._tell(who, name, text)
-        if who in self.out:
-            self.gone.add(text)
-        else:
-            self.texts[name] = (who, text)
-
-    async def edit(self, one: str, text: str) -> None:
-        who, before = self.texts[one]
-        await self._tell(who, one, text, edited=True)
-        if who in self.out:
-            self.gone.add(text)
-        else:
-            self.gone.add(before)
-            self.texts[one] = (who, text)
-
-    async def _set(self, one: str, state: comments.Visibility) -> None:
-        await self.room.ears.fold_all()
-        ((number,),) = await rows(
-            self.room.db, f"select c.id from comment c join anchor a on a.id=c.anchor_id where a.anchor='{one}'"
-        )
-        assert isinstance(number, int)
-        await self.room.db.write(lambda tx: comments.set_state(tx, number, state, self.room.clock()))
-
-    async def hide(self, one: str) -> None:
-        await self._set(one, "hidden")
-        self.hidden.add(one)
-
-    async def feature(self, one: str) -> None:
-        await self._set(one, "featured")
-        self.hidden.discard(one)
-
-    async def delete(self, one: str) -> None:
-        at = self.room.clock.move(seconds=1)
-        await self.room.ears.keep(Removed(platform="web", channel="general", anchors=(one,), at=at))
-        self.gone.add(self.texts.pop(one)[1])
-
-    async def forget(self, who: str) -> None:
-        if self.dice.random() < 0.5:  # else some of it waits in the journal
-            await self.room.ears.fold_all()
-        await self.room.ears.outside.forget("web", who, self.room.ears.stance_of, self.room.clock.move(seconds=1))
-        for name in [name for name, (whose, _) in self.texts.items() if whose == who]:
-            self.gone.add(self.texts.pop(name)[1])
-
-    async def clear(self, _: str) -> None:
-        await erasing.clear_traces(self.room.db)
-
-    async def switch(self, who: str) -> None:
-        await self.room.ears.fold_all()
-        outside = self.room.ears.outside
-        await (outside.opt_in if who in self.out else outside.opt_out)("web", who)
-        self.out ^= {who}
-
-
-@pytest.mark.parametrize("seed", range(8))
-async def test_no_erased_text_is_found_anywhere(room: Newsroom, seed: int) -> None:
-    """After any sequence of acts: erased text is nowhere in the file or its log, hidden text is shown nowhere."""
-    story = Story(room, seed, await room.anchor(await room.publish(found())))
-    for step in range(30):
-        await story.go_on(step)
-    await room.ears.fold_all()
-    await erasing.clear_traces(room.db)
-    assert await room.db.shrink_log()
-    assert await digests.recount(room.db) == []
-    stands = {text for _, text in story.texts.values()}
-    assert {row[0] for row in await rows(room.db, "select text from comment where text<>''")} == stands
-    disk = on_disk(room.db)
-    kept = {gram for text in stands for gram in grams(text)}
-    for text in story.gone:
-        for trace in (text.encode(), *(gram for gram in grams(text) if gram not in kept)):
-            assert trace not in disk, (text, trace.decode())
-    asked = ("/digest period:all", "/search word* in:comments", "/search 秘密 in:comments")
-    shown = "\n".join([to_text((await room.ask(line)).message) for line in asked])
-    for text in [*story.gone, *(story.texts[name][1] for name in story.hidden if name in story.texts)]:
-        assert text.split()[0] not in shown
 
 
 # --- the notice ---

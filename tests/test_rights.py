@@ -19,13 +19,13 @@ from core.identity import HASHED, whose
 from core.message import Reply, to_text
 from core.stances import DEFAULT
 from core.tokens import plain, tokens
-from storage import digests, erasing, keyfile, schema
+from storage import acts, digests, erasing, keyfile, schema, tickets
 from storage.db import SqliteDb, Tx
 from storage.indexing import index_comments
 from storage.ledger import Ledger
 from storage.outside import Outside
 from tests.conftest import SetClock, found
-from tests.newsroom import READER, Newsroom
+from tests.newsroom import MODERATOR, READER, Newsroom
 
 T = TypeVar("T")
 SECRET = "the canal freezes 運河が凍結する"
@@ -157,6 +157,14 @@ async def test_people_of_an_older_database_become_hashes(tmp_path: Path, clock: 
         "insert into comment(piece_id, place_id, anchor_id, person_id, text, at, source) values(1,1,1,1,'x',1,'')"
     )
     old.execute("insert into follow values(2, 5, 1)")
+    old.executemany(
+        "insert into act(at, actor, act, target, before, after, reason) values(1, ?, ?, 'comment 1', 'visible', ?, ?)",
+        [
+            ("web:mo (Mo)", "hide", "hidden", "“x”"),
+            ("web:sam (Sam)", "report", "", ""),
+            ("web:mo (Mo (2))", "show", "visible", ""),
+        ],
+    )
     old.commit()
     old.close()
     db = await SqliteDb.open(path)
@@ -167,6 +175,13 @@ async def test_people_of_an_older_database_become_hashes(tmp_path: Path, clock: 
             (1, db.whose("web", "ria"), "ria", "Ria", 0, 7),
             (2, db.whose("web", "sam"), None, "", 0, 7),
             (3, db.whose("web", "otto"), None, "", 1, 7),
+            (4, db.whose("web", "mo"), "mo", "Mo (2)", 0, None),
+        ]
+        told = [(one.actor, one.act, one.before, one.after, one.reason) for one in await acts.acts(db)]
+        assert told == [
+            ("web:mo (Mo (2))", "show", "visible", "visible", ""),
+            ("", "report", "visible", "", ""),
+            ("web:mo (Mo (2))", "hide", "visible", "hidden", "“x”"),
         ]
         outside = Outside(db)
         await outside.ready()
@@ -246,6 +261,41 @@ async def test_reports_of_somebody_forgotten_name_nobody(room: Newsroom) -> None
     await press(room, await room.ask("/forget-me", RIA), RIA)
     assert await listed(room.db, "select hash from ticket_report") == []
     assert await listed(room.db, "select state from ticket") == [("open",)], "moderators still look at it"
+
+
+async def test_what_a_moderator_did_stays_without_them(room: Newsroom) -> None:
+    """Also where their name stands: in the log, on a card, with an answer. Their words go with it."""
+    number, _ = await spoken(room)
+    await room.desk.point(RIA, "Report", "c2")
+    await room.text("/mod hide 2 reason:“cheap enough”", MODERATOR)
+    await room.text(f"/mod retract {number} reason:wrong sure:yes", MODERATOR)
+    await room.text("/mod answer 1 Words of Mo.", MODERATOR)
+    ticket = await tickets.ticket(room.db, 1)
+    assert ticket is not None
+    assert ticket.by == "Mo"
+    renamed = replace(MODERATOR, person=Person(id="m1", name="Maud"))
+    log = await room.text("/mod log", renamed)
+    assert "web:m1 (Mo) hide comment 2: visible → hidden — cheap enough" in log
+    await room.text(f"/mod restore {number}", renamed)
+    assert "web:m1 (Maud) hide" in await room.text("/mod log", MODERATOR), "as they are called now"
+    data = json.loads((await room.ask("/my-data", MODERATOR)).files[0].content)
+    assert [one["text"] for one in data["answers"]] == ["Words of Mo."]
+    await press(room, await room.ask("/forget-me", MODERATOR), MODERATOR)
+    log = await room.text("/mod log", MODERATOR)
+    assert "somebody hide comment 2: visible → hidden" in log
+    assert "a reader report comment 2" in log
+    assert "m1" not in log
+    assert await count(room.db, "select count(*) from answer") == 0
+    assert "(act" in to_text((await room.ask("/mod hide 2", MODERATOR)).message)
+    ticket = await tickets.ticket(room.db, 1)
+    assert ticket is not None
+    assert ticket.by == ""
+    await erasing.clear_traces(room.db)
+    assert await room.db.shrink_log()
+    for trace in (b"Maud", b"Words of Mo"):
+        assert trace not in on_disk(room.db)
+    await room.text("/mod hide 2 undo:yes", renamed)
+    assert "somebody hide comment 2: visible → hidden" in await room.text("/mod log", renamed), "not known again"
 
 
 async def test_what_was_forgotten_is_not_taken_in_again(room: Newsroom) -> None:

@@ -24,7 +24,7 @@ from storage.audience import Audience
 from storage.comments import erase_comment
 from storage.db import Args, SqliteDb, Tx
 from storage.indexing import index_comments, index_piece, keep_shelves, note_days
-from storage.question import Scope
+from storage.question import Ask, Scope
 from storage.search import Results, search
 from tests.conftest import SetClock, found
 from tests.newsroom import Newsroom
@@ -158,12 +158,22 @@ async def test_words_that_are_common_each_but_rare_together_are_found_however_ol
     assert await numbers(db, "bus", ranked=2) == [7, 9]
 
 
-async def test_a_rare_word_is_found_in_many_places_at_once(db: SqliteDb, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "MANY", 1)
+async def test_a_rare_word_is_found_in_all_places_at_once(db: SqliteDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at each place would read all lists of the phrase's tokens anew."""
     await publish(db, ["x"], [(1, 1 + number % 3, "a tram") for number in range(9)])
+    looks: list[int] = []
+    newest = searching._newest
+
+    async def look(ask: Ask, shelves: Sequence[int], deep: int) -> tuple[list[int], int]:
+        looks.append(deep)
+        return await newest(ask, shelves, deep)
+
+    monkeypatch.setattr(searching, "_newest", look)
     assert await numbers(db, "tram", HERE) == [1, 3, 4, 6, 7, 9]
-    monkeypatch.setattr(searching, "AT_FIRST", 8)  # now it is a common one
+    assert looks == []
+    monkeypatch.setattr(searching, "A_LOOK", 4)  # two places: now it is a common one
     assert await numbers(db, "tram", HERE) == [1, 3, 4, 6, 7, 9]
+    assert looks
 
 
 async def test_since_looks_at_when_it_was_said_not_at_when_it_came(db: SqliteDb) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import PREFIX, Settings, load
+from bot.environment import load
+from bot.settings import PREFIX, Settings
 from core.errors import ConfigError
 
 

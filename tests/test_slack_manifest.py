@@ -115,7 +115,7 @@ def test_scopes_are_enough_for_every_method_and_event_and_no_more() -> None:
     needed |= {*by_event.values(), "commands"}
     needed -= {"", "connections:write"}
     assert needed - set(slash.OPTIONAL) == set(slash.SCOPES)
-    assert "files:write" in needed & set(slash.OPTIONAL), "what works without is not asked for as a must"
+    assert {"files:write", "im:write"} <= needed & set(slash.OPTIONAL), "what works without is not asked for as a must"
 
 
 async def test_slack_makes_the_app_from_it() -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, FilePayload, Page, Route, async_playwright, expect
 
 from bot.platforms.room import Room
 from bot.platforms.web.server import WebChat
+from core import attached
 from core.chat import Caller, Choice, Commented, Heard, Place, Reacted, Ref, Removed
 from core.commands import CommandSpec
 from core.document import Cited, Code, Heading, Item, List, Paragraph, Quote, Span, Table, spans
@@ -145,6 +146,7 @@ class Library:
     """A desk with one piece to read: what the page needs of the real one, and no more."""
 
     comments: list[tuple[str, str]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     callers: list[Caller] = field(default_factory=list)
 
     async def ask(self, caller: Caller, line: str) -> Reply:
@@ -181,11 +183,13 @@ class Library:
         if action.startswith("v1:comment"):
             line = Field(key="text", label="ご意見", limit=3000)
             stance = Field(key="stance", label="立場", kind="choice", choices=(("agree", "賛成"), ("disagree", "反対")))
-            return Form(id="v1:comment", title="コメントする", submit="送信する", fields=(line, stance))
+            file = Field(key="file", label="ファイル", kind="file", required=False, limit=100)
+            return Form(id="v1:comment", title="コメントする", submit="送信する", fields=(line, stance, file))
         return Reply(message=Message(title="ok", language="ja", blocks=(words("受け取りました。"),)))
 
     async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
         self.comments.append((values["text"], values["stance"]))
+        self.files.append(values["file"])
         return Reply(message=Message(title="ok", language="ja", blocks=(words("コメントを受け取りました。"),)))
 
     async def complete(self, caller: Caller, command: str, option: str, text: str) -> Sequence[Choice]:
@@ -363,16 +367,23 @@ async def test_react_with_a_stance_and_with_any_emoji(chromium: Browser, ground:
     assert done == [("💡", True), ("🦉", True), ("💡", False)]
 
 
-async def test_comment_by_form(chromium: Browser, ground: Ground) -> None:
+@pytest.mark.parametrize("content", ["# 随筆\n\n電話".encode(), b"x" * 101])
+async def test_comment_by_form(chromium: Browser, ground: Ground, content: bytes) -> None:
     async with opened(chromium, ground) as page:
         await page.get_by_role("button", name="コメントする").click()
         dialog = page.get_by_role("dialog")
         await dialog.get_by_label("ご意見").fill("電話の話がよかった。")
         await dialog.get_by_label("立場").select_option("disagree")
+        essay = FilePayload(name="随筆 1;a.md", mimeType="text/markdown", buffer=content)
+        await dialog.get_by_label("ファイル").set_input_files(essay)
         await dialog.get_by_role("button", name="送信する").click()
         await expect(page.locator(".note")).to_contain_text("コメントを受け取りました。")
         await expect(dialog).to_have_count(0)
     assert ground.desk.comments == [("電話の話がよかった。", "disagree")]
+    (given,) = ground.desk.files
+    file = attached.read(given)
+    assert (file is None) == (len(content) > 100), "what is too large is no file"
+    assert file is None or (file.name, file.content) == ("随筆 1;a.md", content)
 
 
 async def test_answer_a_section_in_its_thread_then_edit_and_delete(chromium: Browser, ground: Ground) -> None:

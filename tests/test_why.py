@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bot import ingest
+from bot.environment import load
 from bot.house import House
 from bot.sample import load_sample
-from bot.settings import load
 from bot.verbs import VERBS
 from bot.why import why
 from core.chat import Place

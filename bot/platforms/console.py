@@ -125,6 +125,8 @@ class Console(RoomChat):
         self._print(f"── {form.title} (`cancel` gives up)\n")
         values: dict[str, str] = {}
         for field in form.fields:
+            if field.kind == "file":
+                continue
             choices = f" ({', '.join(value for value, _ in field.choices)})" if field.choices else ""
             self._print(f"{field.label}{choices}{f' [{field.value}]' if field.value else ''}:\n")
             text = (await anext(more, "cancel")).strip()

@@ -58,6 +58,10 @@ class RoomChat:
 
     # --- the port ---
 
+    @property
+    def connected(self) -> bool:
+        return self.ears is not None
+
     def fits(self, message: Message) -> bool:
         return True  # a page scrolls
 

@@ -45,9 +45,7 @@ def _is_piece(path: Path, root: Path) -> bool:
 
 def read(path: Path) -> Found:
     """A file as an item. SourceError names the file and what to do."""
-    kind = KINDS.get(path.suffix.lower())
-    if kind is None:
-        raise SourceError("kind", f"{path}: only {', '.join(KINDS)} can be read; rename or convert it")
+    _kind(path)
     try:
         size = path.stat().st_size
         if size > LARGEST:
@@ -55,6 +53,19 @@ def read(path: Path) -> Found:
         body = path.read_bytes()
     except OSError as error:
         raise SourceError("unreadable", f"can't read {path}: {error.strerror}") from error
+    return parse(path, body)
+
+
+def _kind(path: Path) -> str:
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise SourceError("kind", f"{path}: only {', '.join(KINDS)} can be read; rename or convert it")
+    return kind
+
+
+def parse(path: Path, body: bytes) -> Found:
+    """The content of a file with this name as an item; nothing is opened."""
+    kind = _kind(path)
     words = charset.decode(body, "text/html") if kind == "html" else _decoded(path, body)
     fields: markdown.Fields = {}
     if kind == "markdown":

@@ -297,7 +297,7 @@ def _fill_in(body: bytes, entries: list[Any]) -> None:
         return
     parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, huge_tree=True)
     root = etree.fromstring(body, parser)
-    items = list(root.iter(f"{_RSS1}item", f"{_ATOM}entry"))
+    items = [] if root is None else list(root.iter(f"{_RSS1}item", f"{_ATOM}entry"))  # None: nothing could be saved
     if len(items) != len(entries):
         return
     for item, entry in zip(items, entries, strict=True):
@@ -314,7 +314,10 @@ def _read_slowly(body: bytes) -> RawFeed:
     """feedparser: hundreds of times slower, and reads nearly anything."""
     import feedparser  # 10 MB and 60 ms that most runs never need
 
-    parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+    try:
+        parsed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+    except BAD_ITEM as error:  # of a reference to a character that there can't be, for one
+        raise not_a_feed(body) from error
     if not parsed.get("version") and not parsed.entries:
         raise not_a_feed(body)
     head = parsed.feed

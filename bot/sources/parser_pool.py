@@ -98,6 +98,11 @@ class ParserPool:
         answer = await self._ask({"do": "article", "type": content_type, "url": url}, body, url)
         return found_from_json(_opened(answer)["article"])
 
+    async def file(self, body: bytes, name: str) -> Found:
+        """`files.parse` elsewhere: a file that somebody attached."""
+        answer = await self._ask({"do": "file", "type": "", "url": name}, body, name)
+        return found_from_json(_opened(answer)["article"])
+
     @property
     def processes(self) -> int:
         """How many there are now."""

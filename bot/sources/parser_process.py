@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import resource
+from pathlib import Path
 from typing import Any
 
 from bot.sources import alternates, answers, feeds
@@ -42,4 +43,8 @@ def _do(asked: dict[str, Any], body: bytes) -> dict[str, Any]:
         from bot.sources.article import parse_article  # lxml.html is only paid for by who asks for an article
 
         return {"article": answers.found_to_json(parse_article(body, kind, url))}
+    if asked["do"] == "file":
+        from bot.sources.files import parse
+
+        return {"article": answers.found_to_json(parse(Path(url), body))}
     return {"links": alternates.feed_links(body, kind, url)}

@@ -3,7 +3,7 @@
 A verb takes JSON-ready arguments and gives a JSON-ready result, so that both ways are the same to the command line.
 """
 
-from bot.verbs import on_feeds, on_pieces, on_places, on_the_whole  # noqa: F401 - they register
+from bot.verbs import on_data, on_feeds, on_pieces, on_places, on_the_whole  # noqa: F401 - they register
 from bot.verbs.registry import VERBS, bound
 
 __all__ = ["VERBS", "bound"]

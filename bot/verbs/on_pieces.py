@@ -96,8 +96,10 @@ async def why(house: House, args: Args, progress: owner.Progress) -> dict[str, A
 
 @verb("export")
 async def export(house: House, args: Args, progress: owner.Progress) -> dict[str, int]:
-    """Everything to a file, one JSON object a line."""
-    return await exporting.export(house, Path(args["path"]), progress)
+    """Everything: to a file, one JSON object a line, or to a folder in every form."""
+    await house.collector.fold_all()
+    write = exporting.export_all if args.get("whole") else exporting.export
+    return await write(house, Path(args["path"]), progress)
 
 
 @verb("ask")

@@ -9,13 +9,14 @@ from bot import owner
 from bot.verbs.registry import Args, verb
 from core.chat import Place
 from core.errors import Refusal
-from core.placing import REMOVED, WITH_COMMUNITIES, check_place, quiet_hours, split_place, topics_filter
+from core.placing import REMOVED, WITH_COMMUNITIES, check_place, moderators_in, quiet_hours, split_place, topics_filter
 from storage import places, postings, queueing
 
 if TYPE_CHECKING:
     from bot.house import House
 
 
+_OTHERWISE = ("quiet_from", "quiet_to", "audience", "moderators")  # columns that are checked by functions of their own
 AUDIENCES = ("place", "community", "publication")
 
 
@@ -38,6 +39,7 @@ async def place_add(house: House, args: Args, progress: owner.Progress) -> dict[
         mention=args.get("mention") or "",
         review=bool(args.get("review")),
     )
+    place = replace(place, moderators=moderators_in(args.get("moderators") or "", place))
     check_place(place)
     check_audience(args.get("audience"))
     added = await places.add_place(house.db, place, args.get("audience") or "place", house.clock())
@@ -84,18 +86,21 @@ async def place_set(house: House, args: Args, progress: owner.Progress) -> dict[
         changes["review"] = int(args["review"])
     if args.get("paused") is not None:
         changes["paused"] = args["paused"] or None
-    if not changes:
-        raise Refusal("nothing to change: give an option such as --filter or --quiet")
-    check_audience(args.get("audience"))
     current = await places.place_at(house.db, *address)
     if current is None or current.paused == REMOVED:
         raise Refusal(f"{args['address']} is no place: `rondan place list` shows what there is")
-    wanted = {name: value for name, value in changes.items() if name not in ("quiet_from", "quiet_to", "audience")}
+    if args.get("moderators") is not None:
+        changes["moderators"] = " ".join(moderators_in(args["moderators"], current))
+    wanted = {name: value for name, value in changes.items() if name not in _OTHERWISE}
     if "quiet_from" in changes:
         wanted["quiet"] = quiet_hours(args["quiet"])
+    if not changes:
+        raise Refusal("nothing to change: give an option such as --filter or --quiet")
+    check_audience(args.get("audience"))
     check_place(replace(current, **wanted))
     changed = await places.change_place(house.db, address, **changes)
     await _fill(house, changed)
+    await house.furnish()
     house.publisher.wake()
     return place_json(changed)
 
@@ -125,7 +130,8 @@ def place_json(place: Place) -> dict[str, Any]:
     return {
         "place": place.address, "name": place.name, "layout": place.layout, "language": place.language,
         "zone": place.zone, "filter": place.filter, "quiet": "-".join(place.quiet) if place.quiet else None,
-        "cap": place.cap, "mention": place.mention, "review": place.review, "paused": place.paused,
+        "cap": place.cap, "mention": place.mention, "review": place.review, "moderators": list(place.moderators),
+        "paused": place.paused,
     }  # fmt: skip
 
 

@@ -33,6 +33,18 @@ async def status(house: House, args: Args, progress: owner.Progress) -> dict[str
     }
 
 
+@verb("alive")
+async def alive(house: House, args: Args, progress: owner.Progress) -> bool:
+    """That the loop turns: it answers."""
+    return True
+
+
+@verb("lacks")
+async def lacks(house: House, args: Args, progress: owner.Progress) -> list[str]:
+    """Why the running bot does not work as it should."""
+    return await house.health.lacks()
+
+
 @verb("retention")
 async def retention(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
     """What is kept longer than was promised; with `plan` it is only said, else it is erased now."""

@@ -83,6 +83,10 @@ class DiscordChat(Posts):
         """Our own user id; 0 before we are connected."""
         return self._live.user.id if self._live is not None and self._live.user is not None else 0
 
+    @property
+    def connected(self) -> bool:
+        return self._live is not None and self._live.is_up
+
     def _channel_of(self, number: int, guild: Guild) -> object | None:
         return None if self._live is None else channel_in(self._live, guild, number)
 

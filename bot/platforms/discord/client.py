@@ -176,6 +176,12 @@ class Connection(discord.AutoShardedClient):
             parsers[name] = partial(_guarded, name, parser)
         parsers["READY"] = _both(self._new_session, parsers["READY"])
 
+    @property
+    def is_up(self) -> bool:
+        """Whether every shard has its socket and has told its servers."""
+        shards = self.shards.values()
+        return bool(shards) and not self._untold and not any(one.is_closed() for one in shards)
+
     def speaks_of_content(self) -> bool:
         """Whether the application was granted the text of messages."""
         flags = self.application_flags

@@ -283,13 +283,17 @@ def paged(message: Message) -> list[Message]:
 
 
 def modal(form: Form) -> dict[str, Any]:
-    """A form as the `data` of an interaction response of type 9. ValueError for ids that Discord refuses."""
-    if not 1 <= len(form.fields) <= 5:
-        raise ValueError(f"form {form.id!r} has {len(form.fields)} fields, Discord takes 1 to 5")
+    """A form as the `data` of an interaction response of type 9. ValueError for ids that Discord refuses.
+
+    Files are attached to commands, so a form asks for none.
+    """
+    fields = [field for field in form.fields if field.kind != "file"]
+    if not 1 <= len(fields) <= 5:
+        raise ValueError(f"form {form.id!r} has {len(fields)} fields, Discord takes 1 to 5")
     return {
         "custom_id": _checked_id(form.id),
         "title": shorten(form.title, 45) or "…",
-        "components": [_labelled(field) for field in form.fields],
+        "components": [_labelled(field) for field in fields],
     }
 
 

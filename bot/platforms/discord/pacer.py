@@ -17,6 +17,8 @@ from itertools import count
 import discord
 import structlog
 
+from core import tally
+
 log = structlog.get_logger()
 
 SHARE = 0.96  # of what Discord allows: what is left covers that requests arrive less evenly than they were sent
@@ -116,6 +118,8 @@ class Pacer:
         self, status: int, *, scope: str | None = None, retry_after: float = 0.0, by_discord: bool = True
     ) -> None:
         """What came back for a request. `scope` is that of a 429 (`user`, `global`, `shared`)."""
+        if status == 429:
+            tally.count("too_many", platform="discord")
         if status == 429 and not by_discord:
             log.error("discord.refused-by-proxy", resting=BANNED)
             self.hold(BANNED)

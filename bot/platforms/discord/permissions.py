@@ -26,21 +26,24 @@ def lacking(connection: discord.Client, place: Place, *wanted: str) -> str | Non
     to say.
     """
     channel = channel_in(connection, place.community, int(place.channel)) if place.channel.isdecimal() else None
+    me = channel.guild.me if isinstance(channel, discord.abc.GuildChannel) else None
+    return None if me is None else lacks(channel, me, place, *wanted)
+
+
+def lacks(channel: object, me: discord.Member, place: Place, *wanted: str) -> str | None:
+    """The same of a channel that is at hand."""
     if not isinstance(channel, discord.TextChannel | discord.ForumChannel | discord.VoiceChannel):
-        return None
-    guild = channel.guild
-    if guild.me is None:
         return None
     if (wrong := _wrong_type(channel, place)) is not None:
         return wrong
-    has = channel.permissions_for(guild.me)
+    has = channel.permissions_for(me)
     asked = wanted if has.view_channel else ("view_channel",)  # without it nothing else is had
     missing = [NEEDED[name].split(":")[0] for name in dict.fromkeys(asked) if not getattr(has, name)]
     if not missing:
         return None
     them = "that permission" if len(missing) == 1 else "these permissions"
     return (
-        f"Rondan lacks {', '.join(missing)} in #{channel.name} of {guild.name} ({place.address}): "
+        f"Rondan lacks {', '.join(missing)} in #{channel.name} of {channel.guild.name} ({place.address}): "
         f"give it {them} there, then let the place go on with /place set"
     )
 

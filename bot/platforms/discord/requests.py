@@ -78,6 +78,16 @@ class Requests:
                     found = Unknown(f"an earlier attempt may have been carried out; the last: {found}")
                 raise found from error
 
+    async def attachment(self, url: str) -> bytes:
+        """What a person attached, from where Discord keeps it."""
+        connection = self._connection()
+        if connection is None:
+            raise self._away()
+        try:
+            return await connection.http.get_from_cdn(url)
+        except FAILURES as error:
+            raise refused(error, None, self._clock()) from error
+
     def _away(self) -> Busy:
         """The longer there was no connection, the longer until the next try: all places come here at once."""
         now = self._clock()

@@ -16,7 +16,7 @@ from core.commands import COMPLETED, CommandSpec, Kind, Option
 # Types of application commands and of their options.
 _SLASH, _ON_MESSAGE = 1, 3
 _SUBCOMMAND = 1
-_TYPES: Mapping[Kind, int] = {"number": 4, "yes": 5, "channel": 7, "role": 8}
+_TYPES: Mapping[Kind, int] = {"number": 4, "yes": 5, "channel": 7, "role": 8, "file": 11}
 _STRING = 3
 CHANNELS = [0, 5, 15]  # text, announcement, forum: what can be a place
 _MANAGE_GUILD, _MANAGE_MESSAGES = 1 << 5, 1 << 13

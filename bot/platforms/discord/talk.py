@@ -18,6 +18,7 @@ from bot.platforms.discord.answers import COMMAND, COMPLETE, MODAL, MORE, PRIVAT
 from bot.platforms.discord.hearing import Hearing, person
 from bot.platforms.discord.posts import Posts
 from bot.platforms.discord.spots import Spot, Spots
+from core import attached
 from core.chat import Caller, Desk, Ears, Role
 from core.document import Paragraph, Quote, spans
 from core.errors import ChatError, Poison
@@ -59,19 +60,18 @@ class Talk:
         user = member.get("user") or data["user"]
         spot = self.spot(data)
         place = None if spot is None else self.spots.places.get(spot.channel)
+        guild = str(data.get("guild_id") or "")
+        ids = frozenset({str(user["id"]), *map(str, member.get("roles") or ())})
         locale = str(data.get("locale") or self.language)
         return Caller(
             platform="discord",
             person=person(user, member),
             channel=None if spot is None else str(spot.channel),
-            community=str(data.get("guild_id") or ""),
+            community=guild,
             language="ja" if locale.startswith("ja") else "en",
-            roles=self._roles(
-                str(data.get("guild_id") or ""),
-                int(member.get("permissions") or 0),
-                {str(user["id"]), *map(str, member.get("roles") or ())},
-            ),
+            roles=self._roles(guild, int(member.get("permissions") or 0), ids),
             zone=place.zone if place is not None else self.zone,
+            known_as=ids if guild else frozenset(),
         )
 
     def spot(self, data: Mapping[str, Any]) -> Spot | None:
@@ -171,6 +171,10 @@ class Talking:
                 return asked.line("place.not-yours", ok=False, place=", ".join(strangers))
             if name == "place add" and (called := _called(asked.data, options.get("channel"))):
                 options.setdefault("name", called)
+            for option, file in _attached(data):
+                if int(file["size"]) > attached.MOST:
+                    return asked.line("file.none", ok=False, most=attached.MOST)
+                options[option] = attached.written(file["filename"], await self._talk.posts.attachment(file["url"]))
             return await self._desk.call(caller, name, options)
         custom_id = str(data["custom_id"])
         if kind == MODAL:
@@ -244,6 +248,15 @@ def _given_back(answer: Reply, filled: Mapping[str, str]) -> Reply:
     """A refusal of a form with what was written in it, which would be lost otherwise."""
     words = tuple(Quote(blocks=(Paragraph(spans=spans(text)),)) for text in filled.values() if text.strip())
     return replace(answer, message=replace(answer.message, blocks=(*answer.message.blocks, *words)))
+
+
+def _attached(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The options that are files, with what Discord says of each."""
+    there = (data.get("resolved") or {}).get("attachments") or {}
+    for one in data.get("options") or ():
+        if one["type"] == 11:
+            yield one["name"], there[one["value"]]
+        yield from _attached({"resolved": data.get("resolved"), "options": one.get("options")})
 
 
 def _strangers(data: Mapping[str, Any]) -> Iterator[str]:

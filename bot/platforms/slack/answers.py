@@ -10,9 +10,10 @@ from typing import Any
 
 import structlog
 
-from bot.platforms.slack import encode, slash
+from bot.platforms.slack import encode, files, slash
 from bot.platforms.slack.posts import Posts
 from core.commands import CommandSpec
+from core.document import Paragraph, spans
 from core.errors import ChatError
 from core.message import Action, Message, Reply, sentences, without_pictures
 from core.speech import say
@@ -31,8 +32,13 @@ class Answers:
         self._specs = specs
         self._pages: OrderedDict[str, list[Message]] = OrderedDict()
 
-    async def give(self, url: str, reply: Reply, *, replacing: bool = False) -> None:
-        """Answer at the address that came with a command or a press. Where it is lost, nobody waits any more."""
+    async def give(self, url: str, reply: Reply, *, replacing: bool = False, to: str | None = None) -> None:
+        """Answer at the address that came with a command or a press. Where it is lost, nobody waits any more.
+
+        `to`: who asked; they get the files of the answer in their direct messages with the app, if they may be sent.
+        """
+        if to is not None and reply.files:
+            reply = await self._with_files(to, reply)
         message = self._paged(self.typeable(reply.message))
         private = reply.private or not reply.ok
         how = {
@@ -46,6 +52,16 @@ class Answers:
             )
         except ChatError as error:
             log.warning("slack.not-answered", error=str(error))
+
+    async def _with_files(self, to: str, reply: Reply) -> Reply:
+        """The answer with where its files are. Without the scopes it stands alone: it says what is in them."""
+        try:
+            await files.hand(self._posts.api, to, reply.files)
+        except ChatError as error:
+            log.warning("slack.no-files", error=str(error))
+            return reply
+        told = Paragraph(spans=spans(say(reply.message.language, "files.sent")))
+        return replace(reply, message=replace(reply.message, blocks=(told, *reply.message.blocks)))
 
     async def show(self, method: str, body: Mapping[str, Any], view: Mapping[str, Any]) -> None:
         """Open a view, or push it on the one in which a button was pressed."""

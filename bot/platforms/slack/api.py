@@ -6,12 +6,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.platforms.slack.refusals import patience, refused
+from core import tally
 from core.chat import Place
 from core.errors import Busy, ChatError, Poison, Unknown
 from core.times import Clock
@@ -102,6 +104,7 @@ class Api:
         """Keep quiet for as long as Slack says; False if that is too long to wait here, or nothing was said."""
         if getattr(getattr(error, "response", None), "status_code", 0) != 429:
             return False
+        tally.count("too_many", platform="slack")
         wait = patience(error)
         self._held[method] = max(self._held.get(method, 0.0), asyncio.get_running_loop().time() + wait)
         return wait <= PATIENCE
@@ -140,6 +143,26 @@ class Api:
                     raise Poison(said) if "invalid_blocks" in said else Unknown(said)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unknown(f"an answer could not be given: {error!r}") from error
+
+    async def download(self, url: str, most: int) -> bytes:
+        """A file of the workspace. Poison for a larger one, and if it is not at Slack's, where the token goes."""
+        assert self._session is not None
+        where, own = urlsplit(url), urlsplit(self._base)
+        if not (where.scheme == "https" and (where.hostname or "").endswith(".slack.com")) and where[:2] != own[:2]:
+            raise Poison("a file is not at an address of Slack's")
+        try:
+            headers = {"Authorization": f"Bearer {self._token}"}
+            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+                if response.status != 200:  # without the scope it leads to a page to sign in
+                    raise Poison(f"a file may not be read: {response.status} (scope files:read)")
+                content = b""
+                async for part in response.content.iter_chunked(65_536):
+                    content += part
+                    if len(content) > most:
+                        raise Poison(f"a file has over {most} bytes")
+                return content
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unknown(f"a file could not be read: {error!r}") from error
 
     async def upload(self, url: str, content: bytes) -> None:
         """Put a file where Slack said; what is put twice stands there once."""

@@ -46,9 +46,10 @@ class Callers:
         try:
             async with asyncio.timeout(ASKS):
                 roles = await self._people.roles(who)
+                known_as = await self._people.known_as(who)
         except TimeoutError:
             log.warning("slack.person-unknown", error=f"Slack did not say within {ASKS} s who may do what")
-            roles = READER
+            roles, known_as = READER, frozenset()
         profile = self._people.seen(who)
         ours = self._people.by_team(asked.team(body)) if profile.ours is None else profile.ours
         if not reads and not ours:
@@ -61,6 +62,7 @@ class Callers:
             language=self.language(body),
             roles=roles,
             zone=profile.zone or self._zone,
+            known_as=known_as,
         )
 
     def channel(self, body: Body) -> str | None:

@@ -83,12 +83,19 @@ class SlackChat(Posts):
         self._people = People(self, moderators, clock, authors)
         self._hearing = Hearing(self, self._people.name)
         self._ears: Ears | None = None
+        self._up = False
         self._nameless: dict[str, Commented] = {}  # who spoke and has no name yet, with what they said
         self._names_wanted = asyncio.Event()
         self._doubted = -DOUBT_EVERY  # loop time when we last took Slack to have given something up
 
+    @property
+    def connected(self) -> bool:
+        return self._up
+
     async def furnish(self, places: Iterable[Place]) -> None:
-        self._hearing.furnish(places)
+        ours = list(places)
+        self._hearing.furnish(ours)
+        self._people.of_places = frozenset(one for place in ours for one in place.moderators)
         self._locate()
 
     def recall(
@@ -130,9 +137,13 @@ class SlackChat(Posts):
                 learning.cancel()
                 await asyncio.gather(learning, return_exceptions=True)
                 self.open = self._ears = None
+                self._up = False
 
     def _hears(self, ears: Ears, **how: object) -> None:
-        """From now on; what was before, was missed."""
+        """From now on; what was before, was missed. No sockets: not any more."""
+        self._up = how.get("sockets") != 0
+        if not self._up:
+            return
         log.info("slack.connected", workspace=self.address, **how)
         if self._ready is not None:
             self._ready(str(how.get("address") or self.address))

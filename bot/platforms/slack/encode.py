@@ -148,8 +148,14 @@ def _input(field: Field) -> Json:
         "block_id": key,
         "label": plain_text(label(field.label, 2000)),
         "optional": not field.required,
-        "element": _choices(field, key) if field.kind == "choice" else _line(field, key),
+        "element": _element(field, key),
     }
+
+
+def _element(field: Field, key: str) -> Json:
+    if field.kind == "file":
+        return {"type": "file_input", "action_id": key, "max_files": 1}
+    return _choices(field, key) if field.kind == "choice" else _line(field, key)
 
 
 def _line(field: Field, key: str) -> Json:

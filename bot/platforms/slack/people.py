@@ -46,13 +46,14 @@ class Profile:
 
 class People:
     """`moderators` and `authors`: ids of people (`U…`, `W…`) and of user groups (`S…`); the admins of the workspace
-    moderate too.
+    moderate too. `of_places`: ids that places name as moderators of their own.
     """
 
     def __init__(self, posts: Posts, moderators: Sequence[str], clock: Clock, authors: Sequence[str] = ()) -> None:
         self._posts = posts
         self._moderators = tuple(moderators)
         self._authors = tuple(authors)
+        self.of_places: frozenset[str] = frozenset()
         self._clock = clock
         self._profiles: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Profile]] = {}
@@ -160,6 +161,16 @@ class People:
         if await self._is_among(self._moderators, who, within):
             return READER | author | {"moderator"}
         return READER | author
+
+    async def known_as(self, who: str) -> frozenset[str]:
+        """By which of the ids that places name somebody is known; none whom Slack can't vouch for."""
+        known = await self._known_as(who, FRESH)
+        return known and await self._known_as(who, TRUSTED)
+
+    async def _known_as(self, who: str, within: float) -> frozenset[str]:
+        if not self.of_places or not (await self.profile(who, within)).member:
+            return frozenset()
+        return frozenset([one for one in sorted(self.of_places) if await self._is_among((one,), who, within)])
 
     async def _is_among(self, listed: Sequence[str], who: str, within: float) -> bool:
         """Whether a list names a person, or a group that they are in."""

@@ -13,8 +13,9 @@ from typing import TypeVar
 
 import structlog
 
+from bot.platforms.slack import files
 from bot.platforms.slack.api import Api
-from core.errors import ChatError, Poison, Unknown
+from core.errors import ChatError, Poison
 from core.message import Message, Picture, pictures_of, without_pictures
 from core.text import shorten
 
@@ -83,11 +84,7 @@ class _NotShown(Exception):
 
 async def _upload(api: Api, picture: Picture) -> str:
     """Give a picture to Slack; its id."""
-    name, alt = "rondan.png", shorten(picture.alt, ALT)
-    place = await api.call("files.getUploadURLExternal", {"filename": name, "length": len(picture.png), "alt_txt": alt})
-    url, file = str(place.get("upload_url") or ""), str(place.get("file_id") or "")
-    if not url or not file:
-        raise Unknown("Slack did not say where to put a picture")
-    await api.upload(url, picture.png)
+    name = "rondan.png"
+    file = await files.put(api, name, picture.png, shorten(picture.alt, ALT))
     await api.call("files.completeUploadExternal", {"files": [{"id": file, "title": name}]})
     return file

@@ -33,7 +33,9 @@ SCOPES = {
 """What the app may do, and what for."""
 YES = {"en": {"yes": "yes", "no": "no"}, "ja": {"yes": "はい", "no": "いいえ"}}
 OPTIONAL = {
-    "files:write": "for the pictures of digests; without it their text stands alone",
+    "files:write": "for the pictures of digests and the files of my-data; without it their text stands alone",
+    "files:read": "to read a file that somebody puts into the form of `/rondan mod submit`",
+    "im:write": "to hand people the files of my-data where nobody else sees them",
     "metadata.message:read": "to read the marks on its own messages, if Slack asks for it",
 }
 EVENTS = (
@@ -137,6 +139,8 @@ def _element(spec: CommandSpec, option: Option, language: str) -> dict[str, Any]
         return {"type": "static_select", **action, "options": [_choice(one, one) for one in there]}
     if option.kind in COMPLETED:
         return {"type": "external_select", **action, "min_query_length": 1}  # a Japanese word may be one sign
+    if option.kind == "file":
+        return {"type": "file_input", **action, "max_files": 1}
     if option.kind == "channel":
         return {"type": "conversations_select", **action, "filter": {"include": ["public", "private"]}}
     return {"type": "plain_text_input", **action}
@@ -155,6 +159,16 @@ def filled(view: Mapping[str, Any]) -> dict[str, str]:
             value = given.get("value") or chosen.get("value") or given.get("selected_conversation")
             if value:
                 found[block] = str(value)
+    return found
+
+
+def files(view: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The file that was put into each field for one, as Slack describes it."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for block, actions in ((view.get("state") or {}).get("values") or {}).items():
+        for given in actions.values():
+            for one in given.get("files") or ():
+                found[block] = one
     return found
 
 
@@ -273,7 +287,11 @@ def manifest(
             "background_color": "#1f2937",
         },
         "features": {
-            "app_home": {"home_tab_enabled": True, "messages_tab_enabled": False},
+            "app_home": {
+                "home_tab_enabled": True,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": True,
+            },
             "bot_user": {"display_name": "rondan", "always_online": True},
             "slash_commands": commands,
             "shortcuts": shortcuts,

@@ -82,7 +82,8 @@ class Connection(SocketModeClient):
 
 
 async def serve(app: AsyncApp, api: Api, token: str, clock: Clock, connected: Callable[[int], None]) -> None:
-    """Be connected until cancelled. `connected` is told with how many connections whenever there was none before.
+    """Be connected until cancelled. `connected` is told with how many connections whenever there was none before, and
+    with 0 when there is none any more.
 
     ConfigError when Slack refuses the app token.
     """
@@ -120,6 +121,7 @@ async def _watch(connections: list[Connection], connected: Callable[[int], None]
             connected(sum(up))
         elif not any(up) and not away:
             log.warning("slack.disconnected")
+            connected(0)
         away = not any(up)
         await asyncio.sleep(LOOK_EVERY if all(up) else 0.1)
 

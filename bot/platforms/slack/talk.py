@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from bot.platforms.slack import asked, encode, slash
+from bot.platforms.slack import asked, encode, files, slash
 from bot.platforms.slack.answers import MORE, Answers, line, refusal
 from bot.platforms.slack.asked import Body
 from bot.platforms.slack.callers import Callers, TurnedAway
@@ -157,7 +157,7 @@ class Talk:
                 return
             if name and "name:" not in rest and "名前" not in rest:
                 typed += f" name:{name}"
-        await self._answers.give(body["response_url"], await self._desk.ask(caller, typed))
+        await self._answers.give(body["response_url"], await self._desk.ask(caller, typed), to=caller.person.id)
 
     async def _name_of_place(self, channel: str) -> str | None:
         """What people call a channel; "" if Slack does not say, None if we are surely not in it."""
@@ -265,6 +265,11 @@ class Talk:
         except TurnedAway as no:
             return no.reply
         name, given = str(view["callback_id"]), slash.filled(view)
+        try:
+            given |= {field: await files.fetch(self._posts.api, one) for field, one in slash.files(view).items()}
+        except ChatError as error:
+            log.warning("slack.no-file", error=str(error))
+            return refusal(caller.language, "file.not-had")
         if not name.startswith("command:"):
             return await self._desk.submit(caller, name, given, asked.known(body).get("anchor"))
         name = name.removeprefix("command:")

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bot.platforms.roomchat import Declined
+from core.attached import MOST
 from core.errors import Refusal, RondanError
 
-BODY_LIMIT = 64 * 1024  # bytes
+BODY_LIMIT = 2 * MOST  # bytes; a file comes as text
 BURST, PER_SECOND = 40.0, 10.0  # writes of one person
 YEAR = 365 * 24 * 3600
 

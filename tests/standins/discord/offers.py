@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tests.standins.discord.basics import Raw, Role, User
@@ -10,6 +11,16 @@ from tests.standins.discord.errors import Form
 from tests.standins.discord.world import Channel, Guild
 
 PYTHON: Mapping[int, type | tuple[type, ...]] = {3: str, 4: int, 5: bool, 10: (int, float)}
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that a person attached to a command, and where Discord keeps it."""
+
+    id: int
+    name: str
+    size: int
+    url: str
 
 
 class NotOffered(Exception):
@@ -47,6 +58,8 @@ def chosen(known: Raw, words: Sequence[str], given: Mapping[str, Any], focus: st
 
 def _value(spec: Raw, value: Any) -> Any:
     kind, name = spec["type"], spec["name"]
+    if kind == 11:
+        return str(value.id)
     if kind in (6, 7, 8, 9):
         if not isinstance(value, User | Channel | Role):
             raise NotOffered(f"{name} wants a user, channel or role")
@@ -74,6 +87,9 @@ def resolved(values: Iterable[Any], guild: Guild | None) -> Raw:
             if value.parent:
                 row |= {"parent_id": str(value.parent.id), "thread_metadata": None}
             found.setdefault("channels", {})[str(value.id)] = row
+        elif isinstance(value, Attached):
+            row = {"id": str(value.id), "filename": value.name, "size": value.size, "url": value.url}
+            found.setdefault("attachments", {})[str(value.id)] = row
         elif isinstance(value, Role):
             found.setdefault("roles", {})[str(value.id)] = value.raw()
         elif isinstance(value, User):

@@ -189,6 +189,13 @@ async def guild(discord: Discord, ask: Ask) -> Raw:
     return _guild(discord, ask).raw(discord.me)
 
 
+async def member(discord: Discord, ask: Ask) -> Raw:
+    """Only the bot's own: others are behind an intent that it does not have."""
+    if ask.snowflake(1) != discord.me.id:
+        raise Refusal(10004)
+    return _guild(discord, ask).mine(discord.me)
+
+
 async def guild_channels(discord: Discord, ask: Ask) -> list[Raw]:
     return [one.raw(discord.me) for one in _guild(discord, ask).channels.values()]
 

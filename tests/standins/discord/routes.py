@@ -33,6 +33,7 @@ ROUTES: Mapping[str, Handler] = {
     "PUT /channels/{}/messages/{}/reactions/{}/@me": messages.react,
     "DELETE /channels/{}/messages/{}/reactions/{}/@me": messages.unreact,
     "GET /guilds/{}": channels.guild,
+    "GET /guilds/{}/members/{}": channels.member,
     "GET /guilds/{}/channels": channels.guild_channels,
     "GET /guilds/{}/threads/active": channels.active,
     "GET /applications/{}/commands": talk.commands,

@@ -19,6 +19,7 @@ from tests.standins.discord.errors import Refusal
 from tests.standins.discord.faults import Fault, Faults
 from tests.standins.discord.limits import Limits
 from tests.standins.discord.message import Message
+from tests.standins.discord.offers import Attached
 from tests.standins.discord.people import People
 from tests.standins.discord.pings import Ping
 from tests.standins.discord.routes import find
@@ -73,10 +74,22 @@ class Discord(Talk, People):
         self.port = 0
         self._runner: web.AppRunner | None = None
 
+    def attached(self, name: str, content: bytes, size: int | None = None) -> Attached:
+        """A file that a person is about to attach; `size`: what Discord says of it, if not the truth."""
+        number = 900 + len(self.files)
+        self.files[str(number)] = content
+        url = f"http://127.0.0.1:{self.port}/cdn/{number}"
+        return Attached(number, name, len(content) if size is None else size, url)
+
+    async def _cdn(self, request: web.Request) -> web.StreamResponse:
+        content = self.files.get(request.match_info["file"])
+        return web.Response(status=404) if content is None else web.Response(body=content)
+
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=25 << 20)
         app.router.add_get("/gateway", self.hub.serve)
         app.router.add_get("/gateway/", self.hub.serve)
+        app.router.add_get("/cdn/{file}", self._cdn)
         app.router.add_route("*", "/api/v10/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()

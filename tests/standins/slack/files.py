@@ -44,6 +44,21 @@ async def place(slack: Slack, ask: Ask) -> Raw:
     return {"upload_url": f"{slack.base}/upload/{file.id}", "file_id": file.id}
 
 
+def attached(slack: Slack, name: str, content: bytes) -> Raw:
+    """A file that a person put into a form, as its submission describes it."""
+    file = File(id=ident("F"), name=name, length=len(content), alt="", content=content)
+    slack.files[file.id] = file
+    return {"id": file.id, "name": name, "size": len(content), "url_private": f"{slack.base}/files-pri/{file.id}"}
+
+
+async def get(slack: Slack, request: web.Request) -> web.StreamResponse:
+    """The bytes for who has the token and the scope; others are led to a page to sign in."""
+    file = slack.files.get(request.match_info["file"])
+    if request.headers.get("Authorization") != f"Bearer {slack.bot_token}" or "files:read" not in slack.scopes:
+        return web.Response(status=302, headers={"Location": f"{slack.base}/signin"})
+    return web.Response(status=404) if file is None else web.Response(body=file.content)
+
+
 async def put(slack: Slack, request: web.Request) -> web.StreamResponse:
     """The bytes, at the address that was given."""
     fault = slack.faults.take("upload", "")
@@ -58,7 +73,12 @@ async def put(slack: Slack, request: web.Request) -> web.StreamResponse:
 
 
 async def complete(slack: Slack, ask: Ask) -> Raw:
-    """files.completeUploadExternal: without a channel the file is the bot's own."""
+    """files.completeUploadExternal: without a channel the file is the bot's own, else a message there has it."""
+    channel = slack.channels.get(str(ask.args["channel_id"])) if ask.given("channel_id") else None
+    if ask.given("channel_id") and (channel is None or slack.me.id not in channel.members):
+        raise Refusal("channel_not_found")
+    if channel is not None and channel.kind == "im" and not slack.takes_dm:
+        raise Refusal("messages_tab_disabled")
     given = ask.parsed("files", list, "invalid_arguments") or []
     if not given:
         raise bad("missing required field: files")
@@ -71,6 +91,9 @@ async def complete(slack: Slack, ask: Ask) -> Raw:
             raise Refusal("file_not_found")
         file.ready = time.monotonic() + slack.file_delay
         done.append(file)
+    if channel is not None:
+        shared = [{"id": file.id, "name": file.name, "title": file.name} for file in done]
+        slack.post(channel, slack.me, "", app=slack.mine, files=shared)
     return {"files": [{"id": file.id, "title": file.name, "mimetype": "", "channels": []} for file in done]}
 
 

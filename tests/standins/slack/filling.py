@@ -39,6 +39,8 @@ def _value(element: Raw, value: Any) -> Raw:
     kind = element["type"]
     if kind == "plain_text_input":
         return {"value": value}
+    if kind == "file_input":
+        return {"files": list(value or ())}
     if kind in ("multi_static_select", "multi_external_select", "checkboxes"):
         return {"selected_options": [_option(element, one) for one in value]}
     if kind in ("static_select", "external_select", "radio_buttons", "overflow"):

@@ -41,6 +41,8 @@ def check(form: Form, one: Raw, path: Path, where: str) -> None:
         _button(form, one, path)
     elif kind == "plain_text_input":
         _input(form, one, path)
+    elif kind == "file_input":
+        form.keys(one, path, (*COMMON, "filetypes", "max_files"), ())
     elif kind in SELECTS:
         _select(form, one, path, str(kind))
     elif kind in CHOICES:

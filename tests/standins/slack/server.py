@@ -76,6 +76,7 @@ class Slack(Replying, Connecting):
         app.router.add_get("/link/", self.sockets.serve)
         app.router.add_post("/response/{token}", self._response)
         app.router.add_post("/upload/{file}", self._upload)
+        app.router.add_get("/files-pri/{file}", self._file)
         app.router.add_route("*", "/api/{method}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -248,6 +249,9 @@ class Slack(Replying, Connecting):
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         return await files.put(self, request)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        return await files.get(self, request)
 
     async def _response(self, request: web.Request) -> web.StreamResponse:
         began, clock = time.time(), time.monotonic()

@@ -15,7 +15,7 @@ SCOPES = frozenset(
     {
         "chat:write", "commands", "channels:read", "groups:read", "channels:history", "groups:history", "channels:join",
         "reactions:read", "reactions:write", "users:read", "usergroups:read", "im:history", "im:read", "im:write",
-        "files:write",
+        "files:read", "files:write",
     }
 )  # fmt: skip
 
@@ -32,6 +32,7 @@ class State:
         self.people: dict[str, Person] = {self.me.id: self.me}
         self.channels: dict[str, Channel] = {}
         self.groups: dict[str, Group] = {}
+        self.takes_dm = True  # whether people see what the app writes to them alone
         self.scopes: set[str] = set(SCOPES)
         self.subscribed: set[str] | None = None
         self.sockets = Sockets(self.app_id)

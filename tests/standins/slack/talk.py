@@ -45,6 +45,8 @@ class Talk(People):
         self.commands = {one["command"]: one.get("should_escape", False) for one in features.get("slash_commands", [])}
         self.shortcuts = {one["callback_id"] for one in features.get("shortcuts", [])}
         self.subscribed = set(manifest["settings"]["event_subscriptions"]["bot_events"])
+        home = features.get("app_home", {})
+        self.takes_dm = home.get("messages_tab_enabled", False)
         scopes = manifest["oauth_config"]["scopes"]
         self.scopes = {*scopes["bot"], *scopes.get("bot_optional", [])}
 

@@ -141,7 +141,8 @@ export function ask(form, send) {
 
   async function submit(event) {
     event.preventDefault();
-    const values = Object.fromEntries([...inputs].map(([key, element]) => [key, element.value]));
+    const values = {};
+    for (const [key, element] of inputs) values[key] = element.type === "file" ? await attached(element) : element.value;
     if (await send(values)) dialog.close();
   }
   document.body.append(dialog);
@@ -149,8 +150,23 @@ export function ask(form, send) {
   dialog.showModal();
 }
 
+// A file as the bot takes it: a data address with its name. One that is too large is given as what the bot refuses.
+async function attached(element) {
+  const file = element.files[0];
+  if (!file) return "";
+  if (file.size > Number(element.dataset.limit)) return "data:";
+  const text = await new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.onerror = () => failed(reader.error);
+    reader.readAsDataURL(file);
+  });
+  return `data:;name=${encodeURIComponent(file.name)};base64,${text.slice(text.indexOf(",") + 1)}`;
+}
+
 function input(field) {
   const common = { required: field.required, name: field.key };
+  if (field.kind === "file") return h("input", { ...common, type: "file", "data-limit": field.limit });
   if (field.kind === "choice") {
     const select = h("select", common, field.choices.map(([value, label]) => h("option", { value }, label)));
     if (field.value) select.value = field.value;

@@ -1,0 +1,14 @@
+"""How often things happened in this process, for `/metrics`: by kind only, never by person, channel or text."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+Labels = tuple[tuple[str, str], ...]
+TALLY: Counter[tuple[str, Labels]] = Counter()
+"""One for the process, as a process has one `/metrics`; it only grows."""
+
+
+def count(name: str, **labels: str) -> None:
+    """One more. Labels are words of ours (a platform, a command): whatever else would make the list endless."""
+    TALLY[name, tuple(sorted(labels.items()))] += 1

@@ -1,0 +1,123 @@
+"""Everything that is kept, row by row, to be written out and read in again elsewhere: a database without its engine.
+
+What can be made again from the rest, or is of no use elsewhere, stays out. Comments that are held or hidden go without
+their words, as in every export.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from core.errors import Refusal
+from storage.copies import TABLES, doubt
+from storage.db import Reader, StorageError, Tx, marks
+
+STAYS = {
+    "schema_version": "of the file",
+    "fact": "of the file",
+    "memo": "of the machine",
+    "model_day": "of the machine",
+    "heard": "dealt with before an export",
+    "parked": "of the minute",
+    "indexed": "made again",
+    "passage": "made again",
+    "comment_day": "made again",
+    "to_sort": "made again",
+    "sorted": "made again",
+    "piece_term": "made again",
+    "term_count": "made again",
+    "related": "made again",
+}
+"""Tables that no export holds, and why."""
+PASSING = {"doubted_at", "lease_until", "owner"}
+"""Columns that are of the moment."""
+PAGE = 5_000  # rows read, or written, at a time
+
+Row = tuple[str, dict[str, Any]]
+"""A table, and a row of it."""
+
+
+async def head(db: Reader) -> dict[str, Any]:
+    """What an import must agree with: the version of the tables, and which key people are hashed with."""
+    (row,) = await db.read(
+        """select (select max(version) from schema_version) as version,
+             (select value from fact where name='key') as key"""
+    )
+    return {"schema": row["version"], "key": row["key"]}
+
+
+async def dump(db: Reader) -> AsyncIterator[Row]:
+    """Every row of a database that nobody writes to, table by table, in the order of its key."""
+    for table in await _tables(db):
+        columns, key = await _columns(db, table)
+        order = ", ".join(f'"{one}"' for one in key)
+        said = ", ".join(_shown(table, one) for one in columns)
+        after: list[Any] = []
+        while True:
+            where = f"where ({order}) > ({marks(len(key))})" if after else ""
+            rows = await db.read(f'select {said} from "{table}" {where} order by {order} limit {PAGE}', *after)
+            for row in rows:
+                yield table, {one: row[one] for one in columns}
+            if len(rows) < PAGE:
+                break
+            after = [rows[-1][one] for one in key]
+
+
+def _shown(table: str, column: str) -> str:
+    if (table, column) == ("comment", "text"):
+        return "case when state in ('visible', 'featured') then text else '' end as text"
+    return f'"{column}"'
+
+
+async def load(tx: Tx, rows: Iterable[Row], now: datetime) -> dict[str, int]:
+    """Fill an empty database; gives the number of rows by table. What is posted from now on is looked up first, since
+    what was written out may have gone on. Refusal if something is there already, or a row does not fit.
+    """
+    known = {table: set((await _columns(tx, table))[0]) for table in await _tables(tx)}
+    for table in known.keys() - {"person"}:
+        if await tx.one(f'select 1 as n from "{table}" limit 1'):
+            raise Refusal("an export is read into an empty database only: set RONDAN_DATABASE to a new file")
+    await tx.run("delete from person")  # those whose wishes were read at the start; the next one reads them again
+    counts: dict[str, int] = {}
+    for (table, columns), group in groupby(rows, key=lambda one: (one[0], tuple(one[1]))):
+        if table not in known or not set(columns) <= known[table]:
+            raise Refusal(f"the export has a table {table[:60]!r} with columns that this Rondan does not know")
+        names = ", ".join(f'"{one}"' for one in columns)
+        sql = f'insert into "{table}"({names}) values({marks(len(columns))})'
+        batch: list[list[Any]] = []
+        for _, row in group:
+            batch.append(list(row.values()))
+            if len(batch) == PAGE:
+                await _put(tx, sql, batch)
+                counts[table], batch = counts.get(table, 0) + PAGE, []
+        await _put(tx, sql, batch)
+        counts[table] = counts.get(table, 0) + len(batch)
+    await tx.run("delete from indexed")  # so all is indexed, at once or at the next start
+    await tx.run("insert into to_sort(piece_id, due_at) select id, 0 from piece")
+    await doubt(tx, now)
+    return counts
+
+
+async def _put(tx: Tx, sql: str, rows: Iterable[list[Any]]) -> None:
+    try:
+        await tx.many(sql, rows)
+    except sqlite3.Error as error:
+        raise StorageError(str(error)) from error
+
+
+async def _tables(db: Reader) -> list[str]:
+    """The tables that an export holds, those that others refer to first."""
+    names = {row["name"] for row in await db.read(TABLES)} - STAYS.keys()
+    first = [one for one in ("source", "piece", "topic", "place", "posting") if one in names]
+    return [*first, *sorted(names - set(first))]
+
+
+async def _columns(db: Reader, table: str) -> tuple[list[str], list[str]]:
+    """All columns of a table that an export holds, and those of its key in order."""
+    rows = await db.read("select name, pk from pragma_table_info(?) order by cid", table)
+    key = [row["name"] for row in sorted(rows, key=lambda row: int(row["pk"])) if row["pk"]]
+    return [row["name"] for row in rows if row["name"] not in PASSING], key or ["rowid"]
