@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # only the process that is the stand-in needs it
@@ -63,6 +64,10 @@ class Stand:
         self.far.rate = rate
         if delay:
             self.far.fail("*", times=1 << 40, how="slow", delay=delay)
+
+    async def connected(self) -> None:
+        """Returns when the bot is."""
+        await self.far.connected()
 
     # --- what was asked ---
 
@@ -144,6 +149,25 @@ class Stand:
         await self.far.delivered()
         return out
 
+    async def talked(self, events: int) -> int:
+        """Comments alone, in turn at every card: how many."""
+        cards = self._cards()
+        for number in range(events):
+            self._comment(cards[number % len(cards)])
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        await self.far.delivered()
+        return events
+
+    async def ask(self, seconds: int, rate: int) -> dict[str, Any]:
+        """So many commands a second, whether or not those before are answered; seconds until the first answer and
+        until the whole one."""
+        return await Asking(self.far, self._cards_in_threads()).run(seconds, rate)
+
+    def _cards_in_threads(self) -> list[Message]:
+        """Of the places whose cards have threads: the last one each."""
+        return [self._ours(channel)[-1] for channel, layout in self._layouts.items() if layout == "thread"]
+
     def _cards(self) -> list[Message]:
         return [self._ours(channel)[-1] for channel in self._layouts]
 
@@ -164,6 +188,66 @@ class Stand:
     def _comment(self, card: Message) -> None:
         assert card.thread is not None
         self.far.post(card.thread, self._person(), f"{next(self._numbers)}: {WORDS}")
+
+
+class Asking:
+    """Readers who ask everything in turn, each in one of the channels."""
+
+    WORDS = ("夜行バス", "賛成", "fare", "divides us", "バス fare", "図書館")
+
+    def __init__(self, far: Discord, cards: list[Message]) -> None:
+        self._far, self._cards = far, cards
+        self._people = [far.user(f"asker {number}", locale=("ja", "en-US")[number % 2]) for number in range(1000)]
+        self._waits: dict[str, list[float]] = {}
+        self._wholes: list[float] = []
+        self._missed = self._promised = 0
+        self._last = 0.0  # when the last first answer came
+
+    async def run(self, seconds: int, rate: int) -> dict[str, Any]:
+        began = time.monotonic()
+        tasks = []
+        for number in range(seconds * rate):
+            await asyncio.sleep(max(0, began + number / rate - time.monotonic()))
+            tasks.append(asyncio.create_task(self._one(number)))
+        asking = time.monotonic() - began
+        await asyncio.gather(*tasks)
+        return {
+            "asked": len(tasks), "asking_s": asking, "answering_s": max(seconds, self._last - began),
+            "missed": self._missed, "promised": self._promised, "wholes": self._wholes,
+            "waits": [wait for waits in self._waits.values() for wait in waits],
+            "kinds": {kind: round(median(waits) * 1000, 1) for kind, waits in self._waits.items()},
+        }  # fmt: skip
+
+    async def _one(self, number: int) -> None:
+        from tests.standins.discord import NoAnswer
+
+        who, turn = self._people[number % len(self._people)], number // 6
+        card = self._cards[turn % len(self._cards)]
+        began = time.monotonic()
+        asked = {
+            "help": lambda: self._far.command(who, card.channel, "help"),
+            "piece": lambda: self._far.command(who, card.channel, "piece", {"piece": str(1 + turn % 20)}),
+            "search": lambda: self._far.command(
+                who, card.channel, "search", {"query": self.WORDS[turn % len(self.WORDS)]}
+            ),
+            "topics": lambda: self._far.command(who, card.channel, "topics"),
+            "digest": lambda: self._far.command(who, card.channel, "digest"),
+            "read": lambda: self._far.press(who, card, self._read(card)),
+        }
+        kind = list(asked)[number % 6]
+        try:
+            answer = await asked[kind]()
+            self._last = time.monotonic()
+            self._waits.setdefault(kind, []).append(self._last - began)
+            self._promised += answer.type == 5
+            await answer.settled(20)
+            self._wholes.append(time.monotonic() - began)
+        except NoAnswer:  # nothing after 3 s; or promised, and not given
+            self._missed += 1
+
+    def _read(self, card: Message) -> str:
+        """The id of its button Read."""
+        return next(str(one["custom_id"]) for one in card.buttons if ":read:" in one.get("custom_id", ""))
 
 
 async def serve() -> None:

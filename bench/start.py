@@ -13,7 +13,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-RONDAN = Path(sys.executable).with_name("rondan")
+from bench.program import RONDAN, cpu, family, resident
+
 PIECES = Path(__file__).parents[1] / "bot/sample/pieces"
 AIM_HELP_MS, AIM_READY_S, AIM_IDLE_MB = 250, 1.5, 110
 IDLE_AFTER = 5  # seconds
@@ -48,30 +49,6 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _family(pid: int) -> list[int]:
-    """A process and everything that it started."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += _family(int(child))
-    return found
-
-
-def _resident(pids: list[int]) -> float:
-    """MB in memory, pages that several share counted for each."""
-    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _cpu(pids: list[int]) -> float:
-    """Seconds of CPU time that they have used."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 async def _run(environment: dict[str, str], idle: float) -> tuple[float, float, int, float]:
     """Seconds until ready; then after `idle` seconds MB, processes, and the share of a CPU in that time."""
     began = time.perf_counter()
@@ -87,10 +64,10 @@ async def _run(environment: dict[str, str], idle: float) -> tuple[float, float, 
             else:
                 raise RuntimeError("`rondan run` ended before it was ready")
         ready = time.perf_counter() - began
-        before = _cpu(_family(process.pid))
+        before = cpu(family(process.pid))
         await asyncio.sleep(idle)
-        family = _family(process.pid)
-        return ready, _resident(family), len(family), (_cpu(family) - before) / idle if idle else 0
+        held = family(process.pid)
+        return ready, resident(held), len(held), (cpu(held) - before) / idle if idle else 0
     finally:
         process.send_signal(signal.SIGTERM)
         await process.communicate()

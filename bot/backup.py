@@ -12,13 +12,11 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from bot.alarms import Alarm
 from bot.settings import Settings
-from core.chat import Place
-from core.document import Heading, Paragraph, spans
 from core.errors import Refusal
-from core.message import Message
 from core.times import Clock
-from storage import copies, postings, queueing
+from storage import copies
 from storage.copies import Rows
 from storage.db import SqliteDb, StorageError
 from storage.memos import Memos
@@ -26,8 +24,6 @@ from storage.memos import Memos
 log = structlog.get_logger()
 
 LOOK_EVERY = 60.0  # seconds
-SUBJECT = "backup"
-"""The subject of the card that says that there are no copies; its number is the day since when."""
 NAME = re.compile(r"\.(\d{8}T\d{6}Z)\.db")
 TEXTS = {
     "en": (
@@ -83,6 +79,7 @@ class Backups:
         self._settings = settings
         self._clock = clock
         self._memos = Memos(db, "")
+        self.alarm = Alarm(db, "backup", TEXTS, clock, settings.zone)
         self._one = asyncio.Lock()  # two copies at a time would only be slower
 
     async def run(self) -> None:
@@ -101,22 +98,15 @@ class Backups:
             return False
         if await self._memos.get("backup.day") == today:
             return False
-        failed = await self._memos.get("backup.failed") or ""
         try:
             copy = await self.make()
         except StorageError as error:
             log.error("backup.failed", error=str(error))
-            if not failed:
-                await self._memos.put("backup.failed", f"{local.date().toordinal()} {error}")
-                day = local.date().toordinal()
-                await self._db.write(lambda tx: queueing.tell(tx, SUBJECT, day, self._clock()))
+            await self.alarm.look(str(error))
         else:
             log.info("backup.made", path=str(copy.path), bytes=copy.size)
             await asyncio.to_thread(self._drop_old)
-            if failed:
-                await self._memos.put("backup.failed", "")
-                number = int(failed.partition(" ")[0])
-                await self._db.write(lambda tx: postings.subject_changed(tx, SUBJECT, number, self._clock()))
+            await self.alarm.look(None)
         await self._memos.put("backup.day", today)
         return True
 
@@ -135,16 +125,6 @@ class Backups:
         for path in [*kept(self._settings)[self._settings.backup_keep :], *unfinished]:  # of who was killed meanwhile
             with contextlib.suppress(OSError):  # it is tried again tomorrow
                 path.unlink()
-
-    async def show(self, place: Place, number: int) -> Message | None:
-        """What moderators see."""
-        failed = await self._memos.get("backup.failed") or ""
-        day, _, reason = failed.partition(" ")
-        failing, why, mended, again = TEXTS.get(place.language, TEXTS["en"])
-        stands = day == str(number)
-        title, text = (failing, why.format(reason=reason.rstrip(".") + ".")) if stands else (mended, again)
-        blocks = (Heading(level=2, spans=spans(title)), Paragraph(spans=spans(text)))
-        return Message(title=title, blocks=blocks, language=place.language)
 
 
 def _copy(path: Path, target: Path) -> Copy:

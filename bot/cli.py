@@ -9,14 +9,17 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from bot.settings import Settings
 
+T = TypeVar("T")
 EXIT_REFUSED = 2
 EXIT_CONFIG = 78  # EX_CONFIG: a supervisor must not start it again
 
@@ -177,12 +180,13 @@ def init(
     for name, question, secret in () if no_input else setup.ASKED:
         if name == "slack_app_token" and not given.get("slack_bot_token"):
             continue
-        hide = secret and sys.stdin.isatty()
-        answer = typer.prompt(question, default=given.get(name, ""), hide_input=hide, show_default=not secret, err=True)
-        given[name] = answer.strip()
+        if name == "slack_bot_token" and not given.get(name):
+            file = "File to write the manifest to, from which Slack makes the app (empty: none)"
+            _asked(file, lambda text: slack_manifest(to=Path(text)) if text else None)
+        given[name] = _asked(question, partial(setup.fitting, name), given.get(name, ""), secret=secret)
     settings = setup.keep(env_file, {name: value for name, value in given.items() if value}, os.environ)
     _progress(f"wrote {env_file.absolute()} (only you can read it)")
-    if not settings.slack_bot_token:
+    if no_input and not settings.slack_bot_token:
         _progress("Slack: make the app from the manifest that `rondan slack manifest` prints (docs/slack.md)")
     if settings.discord_token:
         from bot.platforms.discord.invite import invite
@@ -190,8 +194,10 @@ def init(
         address = asyncio.run(invite(settings.discord_token.get_secret_value(), settings.discord_api))
         _progress(f"Discord: whoever manages the server adds the bot at {address}")
     if not no_input:
-        places += typer.prompt("Places, such as discord:CHANNEL slack:CHANNEL", default="", err=True).split()
-        feeds += typer.prompt("Addresses of feeds", default="", err=True).split()
+        listed = _channels(settings)
+        question = "Places: numbers of this list, or addresses" if listed else "Places, such as web:general"
+        places += _asked(question, lambda text: setup.chosen(text, listed))
+        feeds += _asked("Addresses of feeds", str.split)
 
     async def work() -> bool:
         from bot.house import House
@@ -205,6 +211,38 @@ def init(
         doctor(online=bool(settings.discord_token or settings.slack_bot_token))
     except typer.Exit as end:
         raise typer.Exit(max(end.exit_code, 0 if stands else 2)) from None
+
+
+def _asked(question: str, use: Callable[[str], T], default: str = "", *, secret: bool = False) -> T:
+    """What is typed, asked again until it can be used."""
+    from core.errors import RondanError
+
+    def fit(text: str) -> T:
+        try:
+            return use(text.strip())
+        except RondanError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    hide, tell = secret and sys.stdin.isatty(), bool(default) and not secret
+    answer: T = typer.prompt(question, default=default, hide_input=hide, show_default=tell, value_proc=fit, err=True)
+    return answer
+
+
+def _channels(settings: Settings) -> list[tuple[str, str]]:
+    """The channels that the bot sees, shown with their numbers."""
+    from bot import setup
+    from core.errors import RondanError
+
+    if settings.discord_token or settings.slack_bot_token:
+        _asked("When it is added there, press Enter", str)
+    try:
+        listed = asyncio.run(setup.seen(settings))
+    except RondanError as error:
+        _progress(f"the channels can't be listed: {error}")
+        return []
+    for number, (address, name) in enumerate(listed, 1):
+        _progress(f"{number:>3}  {name}  {address}")
+    return listed
 
 
 # --- pieces ---
@@ -387,6 +425,8 @@ def healthcheck() -> None:
     database = _settings().database
 
     async def work() -> None:
+        if not owner.answers(database):
+            raise RondanError(f"nobody runs on {database}")
         async with asyncio.timeout(owner.PATIENCE / 2):
             await owner.call(database, "alive", {}, _progress)
 
@@ -541,12 +581,22 @@ def discord_invite(as_json: Json = False) -> None:
 @slack_app.command("manifest")
 def slack_manifest(
     url: Annotated[str | None, typer.Option(help="Where Slack sends events by HTTP; without it, Socket Mode.")] = None,
+    to: Annotated[Path | None, typer.Option(help="The file to write; without it, it is printed.")] = None,
 ) -> None:
     """Print the manifest from which Slack makes the app: its scopes, events, commands and menus."""
     from bot.platforms.slack.slash import as_text, manifest
     from commands.desk import specs
+    from core.errors import RondanError
 
-    print(as_text(manifest(specs(), url=url, aliases=_settings().aliases)), end="")
+    made = as_text(manifest(specs(), url=url, aliases=_settings().aliases))
+    if to is None:
+        print(made, end="")
+        return
+    try:
+        to.write_text(made, encoding="utf-8")
+    except OSError as error:
+        raise RondanError(f"can't write {to}: {error.strerror}") from error
+    _progress(f"wrote {to}: paste it at https://api.slack.com/apps (Create New App, From a manifest)")
 
 
 # --- places ---

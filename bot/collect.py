@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 WAITING = 20_000  # events that `note` holds in memory before it marks channels for recall
 RECALL_AGAIN, LONGEST_AGAIN = 60.0, 3600.0  # seconds until a recall that failed is tried again; doubled each time
+AT_ONCE = 500  # events of a recall that are being kept
 SWEEP_EVERY = 3600.0  # seconds between two looks for events whose message never became known
 
 
@@ -64,9 +65,9 @@ class Collector:
         self._wake = asyncio.Event()
         self._noted: list[Heard] = []
         self._folding = asyncio.Lock()
-        self._missed: dict[str, None] = {}  # platforms to recall, in order
+        self._missed: set[str] = set()  # platforms to recall
         self._proving: set[str] = set()  # those of which no count is believed
-        self._absence = asyncio.Event()
+        self._absences: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)  # by platform, set when missed
         self._failures: Counter[str] = Counter()  # recalls in a row that failed, by platform
         # How far a channel was heard may be written down only where no gap is left behind it: until a recall has ended,
         # these wait.
@@ -90,7 +91,7 @@ class Collector:
         if len(self._noted) >= WAITING:
             if event.platform not in self._missed:
                 log.error("collect.overflow", platform=event.platform, waiting=WAITING)
-            self._recall(event.platform)
+            self.again(event.platform)
             return
         _tally(event)
         self._noted.append(event)
@@ -98,19 +99,20 @@ class Collector:
 
     def missed(self, platform: str) -> None:
         self.met.add(platform)
-        self._recall(platform)
+        self.again(platform)
 
-    def _recall(self, platform: str) -> None:
-        self._missed[platform] = None
+    def again(self, platform: str) -> None:
+        """Recall this platform, once more if one is going on."""
+        self._missed.add(platform)
         self._whole.discard(platform)
-        self._absence.set()
+        self._absences[platform].set()
 
     def prove(self, platform: str) -> None:
         """Look at recent days again though nothing was missed, also where the counts of reactions are what we have: one
         that went and one that came are the same count.
         """
         self._proving.add(platform)
-        self._recall(platform)
+        self.again(platform)
 
     async def run(self) -> None:
         """Fold the journal until cancelled. What a crash leaves in it is folded at the next start."""
@@ -164,30 +166,35 @@ class Collector:
     # --- after an absence ---
 
     async def recall_missed(self, chats: Mapping[str, Chat]) -> None:
-        """Recall each platform that says it was away, until cancelled. One that fails is asked again later."""
+        """Recall each platform that says it was away, until cancelled. They don't wait for each other: one may let us
+        read a page a minute.
+        """
+        await asyncio.gather(*(self._recall_when_missed(platform, chat) for platform, chat in chats.items()))
+
+    async def _recall_when_missed(self, platform: str, chat: Chat) -> None:
+        """A recall that fails is begun again later."""
         while True:
-            await self._absence.wait()
-            self._absence.clear()
-            for platform in list(self._missed):
-                del self._missed[platform]
-                try:
-                    await self.recall(chats[platform])
-                    self._failures.pop(platform, None)
-                    if platform not in self._missed:
-                        self._is_whole(platform)
-                except Busy as error:  # nothing is wrong: it is not connected yet, or no longer
-                    again = max((error.until - self._clock()).total_seconds(), 1.0)
-                    log.info("collect.recall-waits", platform=platform, reason=str(error), again_in=again)
-                    asyncio.get_running_loop().call_later(again, self._recall, platform)
-                except Exception as error:  # whatever it is, what was missed is still missed
-                    pause = min(RECALL_AGAIN * 2 ** self._failures[platform], LONGEST_AGAIN)
-                    self._failures[platform] += 1
-                    expected = isinstance(error, ChatError | OSError)
-                    reason = str(error) or repr(error)
-                    log.warning(
-                        "collect.recall-failed", platform=platform, error=reason, again_in=pause, exc_info=not expected
-                    )
-                    asyncio.get_running_loop().call_later(pause, self._recall, platform)
+            await self._absences[platform].wait()
+            self._absences[platform].clear()
+            self._missed.discard(platform)
+            try:
+                await self.recall(chat)
+                self._failures.pop(platform, None)
+                if platform not in self._missed:
+                    self._is_whole(platform)
+            except Busy as error:  # nothing is wrong: it is not connected yet, or no longer
+                again = max((error.until - self._clock()).total_seconds(), 1.0)
+                log.info("collect.recall-waits", platform=platform, reason=str(error), again_in=again)
+                asyncio.get_running_loop().call_later(again, self.again, platform)
+            except Exception as error:  # whatever it is, what was missed is still missed
+                pause = min(RECALL_AGAIN * 2 ** self._failures[platform], LONGEST_AGAIN)
+                self._failures[platform] += 1
+                expected = isinstance(error, ChatError | OSError)
+                reason = str(error) or repr(error)
+                log.warning(
+                    "collect.recall-failed", platform=platform, error=reason, again_in=pause, exc_info=not expected
+                )
+                asyncio.get_running_loop().call_later(pause, self.again, platform)
 
     def _is_whole(self, platform: str) -> None:
         """No gap is left: how far channels were heard meanwhile may be written down."""
@@ -210,18 +217,24 @@ class Collector:
         comments = {(one.channel, one.ref.id) for one in known if one.comment}
         made = 0
         unreadable: Counter[str] = Counter()
-        async for told in chat.recall(known, read):
-            match told:
-                case Window():
-                    events = await self._concluded(chat.name, told, comments, began)
-                case Unreadable():
-                    events = []
-                    unreadable[told.reason] += 1
-                case _:
-                    events = [told]
-            for event in events:
-                await self.keep(event)
-            made += len(events)
+        keeping: list[asyncio.Task[None]] = []  # at the same time, so that they share commits
+        try:
+            async for told in chat.recall(known, read):
+                match told:
+                    case Window():
+                        events = await self._concluded(chat.name, told, comments, began)
+                    case Unreadable():
+                        events = []
+                        unreadable[told.reason] += 1
+                    case _:
+                        events = [told]
+                if isinstance(told, Read) or len(keeping) >= AT_ONCE:  # before how far it was heard: what was heard
+                    await asyncio.gather(*keeping)
+                    keeping.clear()
+                keeping += [asyncio.create_task(self.keep(event)) for event in events]
+                made += len(events)
+        finally:
+            await asyncio.gather(*keeping)
         self._proving.discard(chat.name)
         for reason, count in unreadable.items():
             log.warning("collect.unreadable", platform=chat.name, messages=count, reason=reason)

@@ -154,22 +154,22 @@ async def _database(settings: Settings, clock: Clock, spots: list[Place]) -> Asy
         )  # fmt: skip
         return
     try:
-        async with health.Aside(path) as file:
-            number = await health.version(file)
-            yield _version(path, number)
-            if number != len(schema.MIGRATIONS):
-                return
-            for one in await _contents(path, file, clock):
-                yield one
-            spots += [one for one in await places.all_places(file) if one.paused is None]
-            for feed in await sources.sources(file, "feed"):
-                yield _feed(feed)
-            for place in await places.all_places(file):
-                if place.paused is not None:
-                    yield Finding(
-                        subject=place.address, state="warn", sentence=f"is paused: {place.paused}",
-                        mend=f"when that is mended: rondan place set {place.address} --resume",
-                    )  # fmt: skip
+        file = health.Aside(path)
+        number = await health.version(file)
+        yield _version(path, number)
+        if number != len(schema.MIGRATIONS):
+            return
+        for one in await _contents(path, file, clock):
+            yield one
+        spots += [one for one in await places.all_places(file) if one.paused is None]
+        for feed in await sources.sources(file, "feed"):
+            yield _feed(feed)
+        for place in await places.all_places(file):
+            if place.paused is not None:
+                yield Finding(
+                    subject=place.address, state="warn", sentence=f"is paused: {place.paused}",
+                    mend=f"when that is mended: rondan place set {place.address} --resume",
+                )  # fmt: skip
     except StorageError as error:
         yield Finding(
             subject="database", state="fail", sentence=f"{path} can't be read: {error}",

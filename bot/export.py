@@ -63,13 +63,13 @@ async def _write_rows(house: House, folder: Path, progress: Callable[[str], None
     await asyncio.to_thread(copy_verified, house.db.path, copy)
     handle = os.open(folder / ROWS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        async with Aside(copy) as rows:
-            file.write(json.dumps(await whole.head(rows)) + "\n")
-            async for table, row in whole.dump(rows):
-                file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False) + "\n")
-                count += 1
-                if count % 10_000 == 0:
-                    progress(f"{count} rows")
+        rows = Aside(copy)
+        file.write(json.dumps(await whole.head(rows)) + "\n")
+        async for table, row in whole.dump(rows):
+            file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False) + "\n")
+            count += 1
+            if count % 10_000 == 0:
+                progress(f"{count} rows")
         file.flush()
         await asyncio.to_thread(os.fsync, file.fileno())
     copy.unlink()

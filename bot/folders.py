@@ -94,6 +94,7 @@ async def _look(house: House, folder: Path, known: dict[Path, tuple[int, int]], 
             (one,) = await take(house, [found_there], kind="folder", address=str(folder.resolve()))
         except Exception:
             log.exception("folder.take-failed", path=str(path))  # the other files are no worse for it
+            known.pop(path, None)  # and this one is taken when the disk is free again
             continue
         if one.outcome != "unchanged":
             log.info("folder.taken", piece=one.piece, title=one.title, outcome=one.outcome)

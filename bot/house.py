@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import structlog
 
-from bot import backup, folders, ingest, model, owner, restoring, retention, setup, systemd, timers
+from bot import folders, ingest, model, owner, restoring, retention, setup, systemd, timers
 from bot.backup import Backups
 from bot.collect import Collector
 from bot.drafting import Drafts
@@ -108,9 +108,12 @@ class House:
         again = await self.collector.outside.replay(self.collector.stance_of)  # before anything is posted or shown
         if again:
             log.warning("house.erased-again", people=again, reason="the database is older than what people asked for")
+        if again := await self.collector.outside.replay_comments(self.clock()):
+            log.warning("house.hidden-again", comments=again, reason="the database is older than what became of them")
         self.thinker = await self._stack.enter_async_context(Thinker(idle=settings.think_idle))
         self.pictures = Pictures(self.thinker, on=settings.pictures)
         self.publisher = Publisher(self.db, self.chats, settings.stances, self.clock, self.pictures)
+        self.publisher.surfaced = self.collector.again
         self.poller = Poller(self.db, self.fetcher, self.pool, self.clock, self.publisher.wake)
         self.feeds = Feeds(self.db, self.fetcher, self.pool, self.poller, self.clock)
         self.model = await self._model(settings) if settings.model_url else None
@@ -142,7 +145,8 @@ class House:
         self.health = Health(self.db, self.chats, self.clock, self.supervisor.down)
         self.keeper = Keeper(self.db, self.collector, settings, self.clock, self.publisher.wake, self.chats)
         self.backups = Backups(self.db, settings, self.clock)
-        self.publisher.shows[backup.SUBJECT] = self.backups.show
+        for alarm in (self.backups.alarm, self.keeper.alarm):
+            self.publisher.shows[alarm.subject] = alarm.show
         self.publisher.shows[setup.SUBJECT] = setup.show
         self.publisher.shows[editions.SUBJECT] = self.editions.show
         self.publisher.shows[tickets.SUBJECT] = Tickets(self.db).show

@@ -37,9 +37,9 @@ delete or edit in the chat is erased or changed here too. Whoever can't use the 
 
 **Leaving.** Where the bot is removed, what was said there is erased after {left}, unless it is back by then.
 
-**Backups.** An erasure is noted in a file that is not part of them; a backup that is restored follows it before
-anything of it is shown. The operator deletes old backups, copies made before a migration (`NAME.before-…db`), and
-databases that a restore put aside.
+**Backups.** What was erased, deleted or hidden is noted, without its words, in a file that is not part of them; a
+backup that is restored follows it before anything of it is shown. The operator deletes old backups, copies made
+before a migration (`NAME.before-…db`), and databases that a restore put aside.
 """
 
 _JAPANESE = """\
@@ -70,8 +70,8 @@ Slack の共有チャンネルにいる他の組織の人のことも残しま�
 
 **退出** ボットが外された場所の発言は、{left}の後に消します。それまでに戻れば消しません。
 
-**バックアップ** 消去の申し出はバックアップとは別のファイルに記し、復元したときは何かを示す前にそれに従います。
-古いバックアップ、移行の前に作られる複写（`NAME.before-…db`）、復元で退避したデータベースは運営者が消します。
+**バックアップ** 消去・削除・非表示はバックアップとは別のファイルに本文なしで記し、復元したときは
+何かを示す前にそれに従います。古いバックアップ、移行の前に作られる複写（`NAME.before-…db`）、復元で退避したデータベースは運営者が消します。
 """
 
 _MODEL = {

@@ -83,6 +83,9 @@ class Publisher:
         self._busy: set[int] = set()
         self._stopping = False
         self.shows: dict[str, Show] = {}
+        # Told the platform on which a post turned out to stand that was in doubt: what people did with it meanwhile may
+        # have been missed, by a recall too that did not know it.
+        self.surfaced: Callable[[str], None] = lambda _platform: None
 
     def wake(self) -> None:
         """Look at the lanes now: rows have changed."""
@@ -260,6 +263,8 @@ class Publisher:
         known = digest if not step.again or leaf.doing_digest == digest else ""
         self._canary.taken(work.trial)
         await self._stands(work, wanted, ref, known)
+        if step.again:
+            self.surfaced(work.place.platform)
         return True
 
     async def _is_tried(self, work: _Work) -> bool:
@@ -292,6 +297,7 @@ class Publisher:
         match lookup:
             case Present():
                 await self._stands(work, wanted, lookup.ref, leaf.doing_digest or "")
+                self.surfaced(work.place.platform)
             case Absent():
                 await self._db.write(lambda tx: postings.missed(tx, work.posting.id, wanted.name))
             case CannotTell():

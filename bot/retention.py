@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from bot.alarms import Alarm
 from bot.collect import Collector
 from bot.settings import Settings
 from commands.tools import Keeps
@@ -23,6 +24,20 @@ log = structlog.get_logger()
 LOOK_EVERY = 20.0  # seconds: what is deleted in the chat leaves no traces here within a minute
 REST = 100  # times as long as clearing traces took nothing is cleared again: a large index takes a while
 QUIET_HOUR = 4  # of the publication's local day, when the night's work is done
+DAMAGED = {
+    "en": (
+        "The database is damaged",
+        "The nightly check found damage: {reason} Whoever runs Rondan should look now: rondan doctor says what to do.",
+        "The database is sound again",
+        "The last check of the database found no damage.",
+    ),
+    "ja": (
+        "データベースが壊れています",
+        "夜の検査で損傷が見つかりました（{reason}）。運用担当者は確認してください。rondan doctorが対処を示します。",
+        "データベースは正常に戻りました",
+        "最後の検査では損傷が見つかりませんでした。",
+    ),
+}
 
 
 def keeps(settings: Settings) -> Keeps:
@@ -61,6 +76,7 @@ class Keeper:
         self._wake = wake
         self._platforms = tuple(platforms)
         self._memos = Memos(db, "")
+        self.alarm = Alarm(db, "damage", DAMAGED, clock, settings.zone)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -96,6 +112,8 @@ class Keeper:
             await health.optimize(self._db)
         else:
             log.error("database.damaged", found=found, mend="rondan doctor says what to do")
+        await self.alarm.look(found)
+        self._wake()
         return found
 
     async def plan(self) -> Old:
@@ -119,6 +137,7 @@ class Keeper:
         for place in old.places:
             if await erasing.purge_place(self._db, place, left, self._collector.stance_of, now):
                 log.info("retention.purged", place=place, reason="the bot was removed from there")
+        await self._collector.outside.compact(_before(now, settings.keep_comments))
         if old.comments or old.reactions:
             log.info("retention.erased", comments=len(old.comments), reactions=old.reactions)
         self._wake()

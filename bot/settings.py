@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     )
     erasures: Path | None = Field(
         default=None,
-        description="A file that only grows, where erasures and opt-outs are noted as hashes: a restored backup "
+        description="A file where erasures, opt-outs and what moderators hid are noted as hashes: a restored backup "
         "follows it. By default beside the key, NAME.erasures. Never restore it from a backup.",
     )
     backup_dir: Path | None = Field(

@@ -17,9 +17,10 @@ from bot.environment import load
 from bot.settings import PREFIX, Settings
 from core.chat import Place
 from core.document import Heading, Paragraph, spans
-from core.errors import ConfigError, RondanError
+from core.errors import ConfigError, Refusal, RondanError
 from core.message import Message
 from core.placing import split_place
+from core.times import now as utc
 from storage import places, postings, sources
 
 if TYPE_CHECKING:
@@ -92,6 +93,42 @@ def before(env_file: Path, environment: Mapping[str, str]) -> dict[str, str]:
     found = dict(dotenv_values(env_file)) if env_file.is_file() else {}
     found |= {name: value for name, value in environment.items() if name.startswith(PREFIX)}
     return {name: found[PREFIX + name.upper()] or "" for name, _, _ in ASKED if found.get(PREFIX + name.upper())}
+
+
+def fitting(name: str, value: str) -> str:
+    """The value. Refusal for a language or a zone that there is not; other settings depend on each other."""
+    if name in ("lang", "zone"):
+        try:
+            load({PREFIX + name.upper(): value}, Path(os.devnull))
+        except ConfigError as error:
+            raise Refusal(error.problems[0].partition(": ")[2]) from error  # without where it stands: it was typed
+    return value
+
+
+async def seen(settings: Settings) -> list[tuple[str, str]]:
+    """Channels that the bot sees, by address and name. RondanError if a platform can't be asked."""
+    found = []
+    if settings.discord_token is not None:
+        from bot.platforms.discord.invite import channels as on_discord
+
+        found += await on_discord(settings.discord_token.get_secret_value(), settings.discord_api)
+    if settings.slack_bot_token is not None:
+        from bot.platforms.slack.examine import channels as on_slack
+
+        found += await on_slack(settings.slack_bot_token.get_secret_value(), settings.slack_api, utc)
+    return found
+
+
+def chosen(answer: str, listed: Sequence[tuple[str, str]]) -> list[str]:
+    """The places that were typed: addresses, or numbers of the list, which begins with 1. Refusal for anything else."""
+    found = []
+    for word in answer.split():
+        counted = bool(listed) and word.isdecimal()
+        if counted and not 1 <= int(word) <= len(listed):
+            raise Refusal(f"{word} is not in the list, which ends with {len(listed)}")
+        found.append(listed[int(word) - 1][0] if counted else word)
+        split_place(found[-1])
+    return found
 
 
 async def furnish(house: House, addresses: Sequence[str], feeds: Sequence[str], tell: Callable[[str], None]) -> None:

@@ -16,7 +16,7 @@ from commands.tools import Tools, undrawn
 from core.chat import Caller, Place
 from core.document import words_of
 from core.errors import ThinkError
-from core.faces import shareable
+from core.faces import authored, shareable
 from core.message import Message, Picture
 from core.period import Window
 from core.pieces import Piece, Topic
@@ -189,8 +189,7 @@ def _plain(piece: Piece) -> Account:
     """The author's remark and the first sentences: what can be said without thinking."""
     outline = shareable(piece.outline, piece.text_mode)
     remark = next((words_of(one.spans) for one in outline.remarks()), "")
-    sections = (one for one in outline.sections() if one.voice != "offer")
-    said = ((line.strip(), one.key) for one in sections for line in own_sentences(one.blocks))
+    said = ((line.strip(), one.key) for one in authored(outline) for line in own_sentences(one.blocks))
     return Account(
         piece=piece.number,
         sentences=tuple(

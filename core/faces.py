@@ -25,6 +25,8 @@ PAGE = 2800
 LEDE = 200
 CORRECTED = 3
 """Most changes of a correction that a card tells."""
+_BY_MODEL = {say(language, f"draft.by-model.{voice}") for language in ("en", "ja") for voice in ("summary", "analysis")}
+"""Headings over what a model wrote in a draft."""
 SMALLEST = 100
 """Fewest UTF-16 units to which a message is cut that its platform finds too long."""
 
@@ -59,6 +61,13 @@ def shareable(outline: Outline, mode: TextMode) -> Outline:
     return replace(outline, parts=tuple(parts))
 
 
+def authored(outline: Outline) -> Iterator[Section]:
+    """Sections whose words are the author's, and may be quoted as such: no offer, nothing that a model wrote."""
+    for section in outline.sections():
+        if section.voice != "offer" and section.heading not in _BY_MODEL:
+            yield section
+
+
 def full_text(piece: Piece) -> str:
     """The words of a piece that may be searched, exported and quoted, with its title and topics."""
     topics = (topic.name(piece.language) for topic in piece.topics)
@@ -82,9 +91,9 @@ def lede(piece: Piece) -> str:
     outline = shareable(piece.outline, piece.text_mode)
     for remark in outline.remarks():
         return shorten(words_of(remark.spans), LEDE)
-    for section in outline.sections():
+    for section in authored(outline):
         for block in section.blocks:
-            if isinstance(block, Paragraph) and section.voice != "offer":
+            if isinstance(block, Paragraph):
                 text = words_of(block.spans)
                 return shorten((sentences(text, outline.language) or [text])[0].strip(), LEDE)
     return ""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.document import Paragraph, words_of
-from core.faces import shareable
+from core.faces import authored, shareable
 from core.lines import likeness, pairs
 from core.pieces import Piece, Section, Topic
 from core.text import fold
@@ -82,8 +82,8 @@ def mention(names: Iterable[str]) -> re.Pattern[str]:
 
 
 def _labelled(age: int, piece: Piece, said: set[str]) -> Iterable[_Labelled]:
-    for section in shareable(piece.outline, piece.text_mode).sections():
-        if section.voice == "offer" or not section.heading:
+    for section in authored(shareable(piece.outline, piece.text_mode)):
+        if not section.heading:
             continue
         lines = [line.strip() for line in own_sentences(section.blocks)]
         if not lines:  # a label over one short line that is no sentence: the line is all that is said

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from core.document import words_of
-from core.faces import shareable
+from core.faces import authored, shareable
 from core.lines import ended
 from core.pieces import Piece
 from core.text import sentences as split
@@ -39,12 +39,13 @@ _FEWEST = 5  # words of a Latin language: below, a sentence says too little to s
 def summarize(piece: Piece, most: int = 3) -> Account:
     """Up to `most` sentences of what may be shown of the piece, in reading order, each with its section.
 
-    Read are paragraphs of the author's running text in every section but an offer to continue; headings, lists,
-    quotations, captions and bylines are not. A piece of nothing but remarks has no sentences.
+    Read are paragraphs of the author's running text in every section but an offer to continue and what a model wrote;
+    headings, lists, quotations, captions and bylines are not. A piece of nothing but remarks has no sentences.
     """
     outline = shareable(piece.outline, piece.text_mode)
-    sections = (section for section in outline.sections() if section.voice != "offer")
-    said = _bounded([(line.strip(), section) for section in sections for line in own_sentences(section.blocks)])
+    said = _bounded(
+        [(line.strip(), section) for section in authored(outline) for line in own_sentences(section.blocks)]
+    )
     if len(said) > 1 and piece.text_mode == "excerpt" and said[-1][0].endswith("…"):
         said.pop()  # where the excerpt was cut off
     ends = [section.voice == "conclusion" for _, section in said]

@@ -11,7 +11,7 @@ from core.chat import Commented
 from core.folding import CommentState, fold_comment
 from core.responses import Voice
 from core.times import moment
-from storage import acts, answers, holding, postings, tickets
+from storage import acts, answers, fates, holding, postings, tickets
 from storage.audience import Audience
 from storage.db import Reader, Row, Tx, marks
 from storage.editions import quotes_changed, untell
@@ -24,6 +24,7 @@ TRACES = "traces"
 """The fact that words of something erased may still stand in the index or the log."""
 REWORDED = timedelta(minutes=10)  # until a digest shows the new wording: the next may follow
 Visibility = Literal["visible", "held", "hidden", "featured"]
+_ACTS = {"hidden": "hide", "featured": "feature"}
 
 VOICE = """select c.id, c.piece_id, c.text, c.at, c.section, c.state, coalesce(s.agree, 0) as agree,
         coalesce(s.disagree, 0) as disagree, coalesce(s.n, 0) as n, a.platform, a.channel, a.anchor, p.name
@@ -111,12 +112,35 @@ async def of_piece(db: Reader, piece: int, limit: int = 50, *, at: Collection[in
 
 async def set_state(tx: Tx, number: int, state: Visibility, now: datetime) -> str | None:
     """Set a comment's state; gives the one before, None if there is no such comment. Digests that quote it follow."""
+    await fates.note(tx, number, state, now)
+    return await _set_state(tx, number, state, now)
+
+
+async def _set_state(tx: Tx, number: int, state: str, now: datetime) -> str | None:
     row = await tx.one("select state from comment where id=? and state <> 'erased'", number)
     if row is None:
         return None
     await tx.run("update comment set state=? where id=?", state, number)
     await _shown_anew(tx, [number], now)
     return str(row["state"])
+
+
+async def follow_ledger(tx: Tx, numbers: Sequence[int] | None, now: datetime) -> int:
+    """What became of these comments (None: of all) in a life that this database does not know becomes of them again;
+    gives of how many.
+    """
+    changed = 0
+    for number, state in await fates.take(tx, numbers):
+        if state == fates.ERASED:
+            await erase_comment(tx, number, now)
+            changed += 1
+        elif (before := await _set_state(tx, number, state, now)) not in (None, state):
+            act = _ACTS.get(state, "show")
+            await acts.record(
+                tx, actor=None, act=act, target=f"comment {number}", before=str(before), after=state, now=now
+            )
+            changed += 1
+    return changed
 
 
 async def _shown_anew(tx: Tx, numbers: Sequence[int], now: datetime, due: datetime | None = None) -> None:
@@ -233,6 +257,8 @@ async def _add_comments(
     await index_comments(tx, [(comment, shelves[anchor], None, states[anchor].text) for comment, anchor in ids])
     await note_days(tx, [(comment, states[anchor].at) for comment, anchor in ids])
     await _shown_anew(tx, await holding.judge(tx, [comment for comment, _ in ids], now), now)
+    for few in chunks([comment for comment, _ in ids]):
+        await follow_ledger(tx, few, now)
     for spot in new:
         await postings.unpark(tx, *spot)
 

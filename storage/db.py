@@ -16,6 +16,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
@@ -81,12 +82,18 @@ class Tx(Reader, Protocol):
         """The first row, or None."""
         ...
 
+    def outside(self, line: str) -> None:
+        """Have a line on the disk outside the database before this transaction is committed; else it fails."""
+        ...
+
 
 class Db(Reader, Protocol):
     """A database that this process owns. `whose` hashes accounts; statements call it by the same name."""
 
     dialect: Dialect
     whose: Whose
+    append: Callable[[Sequence[str]], None] | None
+    """Where lines go that units leave outside (`Tx.outside`); returns when they are on the disk. None: nowhere."""
 
     async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run a unit of work in one transaction; returns after the commit. What it raises undoes it alone."""
@@ -119,6 +126,10 @@ class _SqliteTx:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.lines: list[str] = []
+
+    def outside(self, line: str) -> None:
+        self.lines.append(line)
 
     async def run(self, sql: str, *args: Any) -> int:
         before = self._connection.total_changes
@@ -152,6 +163,7 @@ class SqliteDb:
         self.path = path
         self.keys = keys
         self.whose = whose(keyfile.key_in(keys))
+        self.append: Callable[[Sequence[str]], None] | None = None
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._open: list[aiosqlite.Connection] = []
         self._units: list[tuple[_Unit, asyncio.Future[Any]]] = []
@@ -256,7 +268,7 @@ class SqliteDb:
                 _settle(waiting, await self._in_thread(_add_all, rows))
             if self._units:
                 units, self._units = self._units[:BATCH], self._units[BATCH:]
-                outcomes = await self._in_thread(_do_all, units)
+                outcomes = await self._in_thread(partial(_do_all, append=self.append), units)
                 self._units = units[len(outcomes) :] + self._units
                 _settle([done for _, done in units], outcomes)
 
@@ -294,7 +306,11 @@ def _add_all(connection: sqlite3.Connection, rows: _Rows) -> list[_Outcome]:
     return [(None, None)] * count
 
 
-def _do_all(connection: sqlite3.Connection, units: Sequence[tuple[_Unit, object]]) -> list[_Outcome]:
+def _do_all(
+    connection: sqlite3.Connection,
+    units: Sequence[tuple[_Unit, object]],
+    append: Callable[[Sequence[str]], None] | None,
+) -> list[_Outcome]:
     """The units in one transaction, each in its own savepoint; when their time is up, only the first of them."""
     outcomes: list[_Outcome] = []
     until = time.monotonic() + TURN
@@ -305,8 +321,10 @@ def _do_all(connection: sqlite3.Connection, units: Sequence[tuple[_Unit, object]
             outcomes.append(_attempt(connection, tx, work))
             if time.monotonic() > until:
                 break
+        if tx.lines and append is not None:
+            append(tx.lines)
         connection.execute("commit")
-    except (sqlite3.Error, ValueError) as error:
+    except (sqlite3.Error, ValueError, StorageError) as error:
         return [(None, _undone(connection, error))] * len(units)
     return outcomes
 
@@ -314,9 +332,11 @@ def _do_all(connection: sqlite3.Connection, units: Sequence[tuple[_Unit, object]
 def _attempt(connection: sqlite3.Connection, tx: _SqliteTx, work: _Unit) -> _Outcome:
     """One unit; its failure leaves its neighbours alone."""
     connection.execute("savepoint unit")
+    before = len(tx.lines)
     try:
         outcome = (_driven(work(tx)), None)
     except Exception as error:  # noqa: BLE001 - handed to the caller of `write`, who decides
+        del tx.lines[before:]
         connection.execute("rollback to unit")
         connection.execute("release unit")
         return None, error

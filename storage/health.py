@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 from core.times import micros, moment
@@ -20,36 +20,30 @@ COMPLAINTS = 5  # lines of a damaged file's report: the first tell enough
 
 
 class Aside:
-    """`Reader` over a file that may be another process's. Changes nothing. StorageError with what SQLite says."""
+    """`Reader` over a file that may be another process's. Changes nothing. StorageError with what SQLite says.
+
+    Each reading opens and closes a connection of its own, in its thread: who is cancelled leaves nothing half closed.
+    """
 
     def __init__(self, path: Path) -> None:
-        try:
-            uri = f"file:{quote(str(path))}?mode=ro"
-            self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=5)
-        except sqlite3.Error as error:
-            raise StorageError(str(error)) from error
-        self._connection.row_factory = sqlite3.Row
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
+        self._uri = f"file:{quote(str(path))}?mode=ro"
 
     async def read(self, sql: str, *args: Any) -> list[Row]:
         try:
-            return await asyncio.to_thread(lambda: list(self._connection.execute(sql, args)))
+            return await asyncio.to_thread(self._read, sql, args)
         except sqlite3.Error as error:
             raise StorageError(str(error)) from error
+
+    def _read(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
+        with contextlib.closing(sqlite3.connect(self._uri, uri=True, timeout=5)) as connection:
+            connection.row_factory = sqlite3.Row
+            return list(connection.execute(sql, args))
 
 
 async def quick_check(path: Path) -> str | None:
     """What is wrong with a file, None if nothing. Takes about a second for each 500 MB; nobody waits for it."""
     try:
-        async with Aside(path) as file:
-            rows = await file.read(f"pragma quick_check({COMPLAINTS})")
+        rows = await Aside(path).read(f"pragma quick_check({COMPLAINTS})")
     except StorageError as error:
         return str(error)
     said = "; ".join(" ".join(str(row[0]).split()) for row in rows)

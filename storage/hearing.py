@@ -10,7 +10,7 @@ from datetime import datetime
 
 from core.chat import Cleared, Commented, Copied, Heard, Left, Located, Moved, Reacted, Read, Removed
 from core.times import DAY, micros
-from storage import moves, postings, recall
+from storage import fates, moves, postings, recall
 from storage.comments import erase_comment, fold_comments
 from storage.db import Db, Tx
 from storage.journal import decode, encode
@@ -100,6 +100,7 @@ async def _fold_removed(tx: Tx, event: Removed, now: datetime, done: Folded) -> 
     leaves = []
     for anchor in anchors.values():
         if anchor.comment is not None:
+            await fates.note(tx, anchor.comment, fates.ERASED, now)
             await erase_comment(tx, anchor.comment, now)
             done.pieces.add(anchor.piece or 0)
         elif anchor.leaf is not None and await _still_ours(tx, anchor.leaf, gone):

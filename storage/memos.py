@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.db import Db
+from storage.db import Db, Tx
 
 
 class Memos:
@@ -17,10 +17,13 @@ class Memos:
         return rows[0]["value"] if rows else None
 
     async def put(self, key: str, value: str) -> None:
-        await self._db.write(
-            lambda tx: tx.run(
-                """insert into memo(platform, key, value) values(?,?,?)
-                   on conflict(platform, key) do update set value=excluded.value""",
-                self._platform, key, value,
-            )
-        )  # fmt: skip
+        await self._db.write(lambda tx: put(tx, self._platform, key, value))
+
+
+async def put(tx: Tx, platform: str, key: str, value: str) -> None:
+    """Keep it together with something else."""
+    await tx.run(
+        """insert into memo(platform, key, value) values(?,?,?)
+           on conflict(platform, key) do update set value=excluded.value""",
+        platform, key, value,
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from core.chat import Commented, Heard, Reacted
 from core.times import micros, moment
-from storage import erasing
+from storage import comments, erasing, fates
 from storage.db import Db, StorageError, Tx
 from storage.ledger import Ledger
 from storage.reactions import StanceOf
@@ -24,6 +24,8 @@ class Outside:
     def __init__(self, db: Db, ledger: Ledger | None = None) -> None:
         self._db = db
         self._ledger = ledger
+        if ledger is not None:
+            db.append = ledger.append
         self._out: set[str] | None = None
         self._forgotten: dict[str, int] = {}
         self._changing = asyncio.Lock()
@@ -138,3 +140,27 @@ class Outside:
                 (self._out.add if wishes.out else self._out.discard)(whose)
                 again.add(whose)
         return len(again)
+
+    async def replay_comments(self, now: datetime) -> int:
+        """As `replay`, what became of comments; gives of how many. Of those that are heard again later, too."""
+        if self._ledger is None:
+            return 0
+        noted = await asyncio.to_thread(self._ledger.fates)
+
+        async def work(tx: Tx) -> int:
+            known = await fates.done(tx)
+            if not (missed := [one for one in noted if one.number > known]):
+                return 0
+            await fates.remember(tx, missed)
+            return await comments.follow_ledger(tx, None, now)
+
+        return await self._db.write(work)
+
+    async def compact(self, before: datetime | None) -> None:
+        """The ledger keeps one line a comment, and none of comments from before a time, which are erased by now."""
+        if self._ledger is None:
+            return
+        old = None if before is None else micros(before)
+        await asyncio.to_thread(self._ledger.compact, old)
+        if old is not None:
+            await self._db.write(lambda tx: fates.drop_old(tx, old))

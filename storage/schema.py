@@ -239,6 +239,8 @@ SECOND: tuple[str, ...] = (
         platform text not null, community text not null, kind text not null, value text not null,
         created_at bigint not null, primary key(platform, community, kind, value)) {clustered}""",
     "alter table comment add column held_for text",
+    # What the ledger says of comments that are not here yet, after a restore (`storage.fates`); hashes of messages.
+    "create table fate(hash text primary key, state text not null, at bigint not null) {clustered}",
     # What moderators should look at: a comment or a piece that readers reported, a comment that a rule held. Who
     # reported is a keyed hash, so that one reader counts once.
     """create table ticket(

@@ -13,12 +13,14 @@ from itertools import groupby
 from typing import Any
 
 from core.errors import Refusal
+from storage import fates
 from storage.copies import TABLES, doubt
 from storage.db import Reader, StorageError, Tx, marks
 
 STAYS = {
     "schema_version": "of the file",
     "fact": "of the file",
+    "fate": "of the file",
     "memo": "of the machine",
     "model_day": "of the machine",
     "heard": "dealt with before an export",
@@ -82,6 +84,7 @@ async def load(tx: Tx, rows: Iterable[Row], now: datetime) -> dict[str, int]:
         if await tx.one(f'select 1 as n from "{table}" limit 1'):
             raise Refusal("an export is read into an empty database only: set RONDAN_DATABASE to a new file")
     await tx.run("delete from person")  # those whose wishes were read at the start; the next one reads them again
+    await fates.know_nothing(tx)
     counts: dict[str, int] = {}
     for (table, columns), group in groupby(rows, key=lambda one: (one[0], tuple(one[1]))):
         if table not in known or not set(columns) <= known[table]:

@@ -27,7 +27,7 @@ from tests.test_cli import ESSAY, Shell, start, until
 def backups(room: Newsroom) -> Backups:
     assert isinstance(room.db, SqliteDb)
     made = Backups(room.db, Settings(database=room.db.path, backup_keep=2), room.clock)
-    room.publisher.shows[backup.SUBJECT] = made.show
+    room.publisher.shows[made.alarm.subject] = made.alarm.show
     return made
 
 

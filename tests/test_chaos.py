@@ -54,7 +54,8 @@ async def test_killed_and_cut_off_it_loses_and_doubles_nothing_and_the_judge_wou
     report = await run(kills=5, events=1000)
     assert report.good, report.to_json()
     assert report.rows_kept == report.rows_wanted > 300
-    assert report.tracebacks == []
+    refused = ("StorageError", "OperationalError")  # by a full disk or a locked database, which are among the faults
+    assert [one for one in report.tracebacks if not one.startswith(refused)] == []
     assert run.seen["_twice"].duplicates
     assert not run.seen["_twice"].losses
     assert any("slack thread: no Piece" in one for one in run.seen["_gone"].losses)

@@ -15,9 +15,10 @@ from typing_extensions import override
 from bot import collect
 from bot.collect import WAITING, Collector
 from bot.platforms.room import Room
-from core.chat import Chat, Heard, Known, Person, Reacted, Read, Unreadable, Window
-from core.errors import Busy
+from core.chat import Chat, Commented, Heard, Known, Person, Reacted, Read, Unreadable, Window
+from core.errors import Busy, Unknown
 from core.stances import DEFAULT
+from storage import schema
 from storage.db import Args, Db, SqliteDb, StorageError
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.test_publish import Moody, Stage
@@ -71,6 +72,24 @@ async def test_what_was_said_while_away_is_heard(forum: Forum) -> None:
     assert await forum.comments() == []
     assert await forum.ears.recall(forum.chat) > 0
     assert await forum.comments() == [("Under the card.", "visible"), ("Under a section.", "visible")]
+    assert await forum.rows("select stance from stance") == [("agree",)]
+
+
+async def test_what_was_done_with_a_post_that_was_in_doubt_is_recalled_when_it_is_found(forum: Forum) -> None:
+    asked: list[str] = []
+    forum.stage.publisher.surfaced = asked.append
+    forum.listen(False)
+    forum.chat.after = [Unknown("the answer was lost")]
+    await forum.stage.take(found("file:/second.md", title="The day bus"))
+    await forum.stage.settle()
+    card = forum.chat.room.entries("general")[-1].id
+    await forum.chat.react("ria", card, "👍", added=True)
+    await forum.ears.recall(forum.chat)  # which does not know that this is a post
+    assert (await forum.rows("select 1 from reaction"), asked) == ([], [])
+    for _ in range(6):
+        await forum.stage.settle(minutes=1)
+    assert asked == ["web"]
+    await forum.ears.recall(forum.chat)
     assert await forum.rows("select stance from stance") == [("agree",)]
 
 
@@ -269,4 +288,102 @@ async def test_a_recall_before_the_platform_is_there_waits_without_a_warning(
             await asyncio.sleep(0.005)
     assert [(one["event"], one["log_level"]) for one in logged] == [("collect.recall-waits", "info")]
     assert not ears._failures, "nothing failed"
+    recalling.cancel()
+
+
+class Told:
+    """A platform that tells these events when it is asked what was missed."""
+
+    name = "far"
+
+    def __init__(self, *events: Heard) -> None:
+        self.events = events
+
+    async def recall(
+        self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[Heard | Window | Unreadable]:
+        for event in self.events:
+            yield event
+
+
+class Refusing(SqliteDb):
+    """Keeps nothing while it is `full`; `commits` counts how often rows were written down."""
+
+    full = 0
+    commits = 0
+
+    @override
+    async def _in_thread(self, work: Any, what: Any) -> Any:
+        if isinstance(what, dict):  # rows of `add`
+            self.commits += 1
+            if self.full:
+                self.full -= 1
+                return [(None, StorageError("full"))] * sum(len(group) for group, _ in what.values())
+        return await super()._in_thread(work, what)
+
+
+async def test_a_recall_keeps_many_events_at_once_and_how_far_it_heard_after_them(
+    clock: SetClock, tmp_path: Path
+) -> None:
+    said = [
+        Commented(
+            platform="far", channel="a", anchor=str(one), thread="1", person=Person(id="p"), text="Words.", at=clock()
+        )
+        for one in range(300)
+    ]
+
+    class Paused(Told):
+        """Has told something when the first of it is written down."""
+
+        @override
+        async def recall(
+            self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
+        ) -> AsyncIterator[Heard | Window | Unreadable]:
+            *first, last = self.events
+            for event in first:
+                yield event
+            while not db.commits:  # noqa: ASYNC110 - a commit tells nobody else
+                await asyncio.sleep(0.001)
+            yield last
+
+    db = cast("Refusing", await Refusing.open(tmp_path / "full.db"))
+    try:
+        await schema.migrate(db, clock())
+        ears = Collector(db, DEFAULT, clock)
+        far = cast("Chat", Paused(*said, Read(platform="far", where="a", newest="300")))
+        db.full = 1
+        with pytest.raises(StorageError):
+            await ears.recall(far)
+        await ears.fold_all()
+        assert await db.read("select 1 from watermark") == [], "what lies before it would never be read again"
+        db.commits = 0
+        assert await ears.recall(far) == 301
+        assert db.commits < 10
+        await ears.fold_all()
+        assert [row["newest"] for row in await db.read("select newest from watermark")] == ["300"]
+    finally:
+        await db.close()
+
+
+async def test_a_platform_that_is_slow_to_tell_keeps_no_other_waiting(db: SqliteDb, clock: SetClock) -> None:
+    class Slow(Told):
+        name = "slow"
+
+        @override
+        async def recall(
+            self, known: Iterable[Known], read: Mapping[str, str] = MappingProxyType({})
+        ) -> AsyncIterator[Heard | Window | Unreadable]:
+            await asyncio.Event().wait()
+            yield self.events[0]
+
+    ears = Collector(db, DEFAULT, clock)
+    recalling = asyncio.create_task(
+        ears.recall_missed({"slow": cast("Chat", Slow()), "far": cast("Chat", Told())}),
+    )
+    ears.missed("slow")
+    ears.missed("far")
+    async with asyncio.timeout(5):
+        while "far" not in ears._whole:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.005)
+    assert "slow" not in ears._whole
     recalling.cancel()

@@ -163,11 +163,11 @@ class Work:
         """A command, answered."""
         await self.settle()
         answer = await self.far.command(user, where or self.channel, line, options)
-        return await answer.settled(5)
+        return await answer.settled()
 
     async def press(self, user: User, on: Message | Answer, what: str) -> Answer:
         answer = await self.far.press(user, on, what)
-        return answer if answer.modal else await answer.settled(5)
+        return answer if answer.modal else await answer.settled()
 
     async def comments(self) -> list[tuple[str, str, str | None, str]]:
         """(person, text, section, source) of each comment that stands."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -249,3 +250,14 @@ def test_the_command_prints_lines_or_json_and_exits_with_the_verdict(alone: Path
     assert {one["subject"]: one["state"] for one in json.loads(json_said.stdout)}["database"] == "fail"
     assert "\x1b[31mFAIL" in doctor.line(Finding(subject="a", state="fail", sentence="b"), colour=True)
     assert "\x1b" not in doctor.line(Finding(subject="a\x1b[31m", state="ok", sentence="\x1b]0;b"))
+
+
+async def test_who_gives_up_a_long_look_leaves_nothing_half_closed(tmp_path: Path, db: SqliteDb) -> None:
+    endless = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) select max(i) from n"
+    for _ in range(5):
+        look = asyncio.create_task(health.Aside(db.path).read(endless))
+        await asyncio.sleep(0.02)  # it is in the thread
+        look.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await look
+    assert await health.Aside(db.path).read("select 1 as n")

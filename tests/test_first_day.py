@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shlex
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from bot import cli, setup, supervision
 from bot.environment import load
 from bot.house import FOLDS, House
-from core.errors import ConfigError
+from core.errors import ConfigError, Refusal
+from tests.discord_stage import text_of
+from tests.standins.discord import Discord, P
 from tests.standins.feeds import FeedServer
 from tests.standins.slack import Slack
 from tests.test_house import leaf
@@ -75,14 +79,53 @@ async def test_init_makes_a_place_follows_a_feed_posts_once_and_looks_whether_al
 
 async def test_the_wizard_asks_and_needs_no_account(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# mine\nOTHER=1\nRONDAN_LANG=en\n")
-    typed = "ja\nAsia/Tokyo\n編集部 <desk@example.jp>\n\n\nweb:general\n\n"
-    code, said = await rondan(tmp_path, "init", typed=typed)
+    answers = [
+        "ja", "Tokyo", "Asia/Tokyo", "編集部 <desk@example.jp>", "", "no/such/app.json", "app.json", "",
+        "general", "2", "web:general", "",
+    ]  # fmt: skip
+    code, said = await rondan(tmp_path, "init", typed="\n".join([*answers, ""]))
     assert code in (0, 1), said
+    for again in ("no such time zone", "can't write no/such/app.json", "'general' is no place", "'2' is no place"):
+        assert said.count(again) == 1, said
+    assert json.loads((tmp_path / "app.json").read_text())["display_information"]
     assert "web:general: the test post stands" in said
     written = (tmp_path / ".env").read_text().splitlines()
     assert written[:3] == ["# mine", "OTHER=1", "RONDAN_LANG=ja"]
     assert load({}, tmp_path / ".env").operator == "編集部 <desk@example.jp>"
     assert "Rondanです" in (tmp_path / "data" / "rondan.db.web.jsonl").read_text()
+
+
+async def test_the_wizard_lists_what_the_bot_sees_on_discord_and_posts_there(tmp_path: Path) -> None:
+    async with Discord() as far:
+        far.buckets = False
+        guild = far.guild("Publication")
+        hidden, channel = guild.text("board"), guild.text("general")
+        far.permissions(hidden, deny=P.VIEW_CHANNEL)
+        where = {"RONDAN_DISCORD_API": far.api, "RONDAN_DISCORD_GATEWAY": far.gateway, "RONDAN_WEB": "off"}
+        answers = ["", "", "", far.token, "", "", "", "1", ""]
+        code, said = await rondan(tmp_path, "init", typed="\n".join([*answers, ""]), **where)
+        assert code in (0, 1), said
+        assert f"  1  #general of Publication  discord:{channel.id}" in said
+        assert str(hidden.id) not in said
+        assert "adds the bot at https://discord.com/oauth2/authorize?" in said
+        assert f"discord:{channel.id}: the test post stands" in said
+        assert f"discord:{channel.id}  #general of Publication: all that is needed" in said
+        assert far.token not in said
+        assert len([one for one in channel if "This is a test post" in text_of(one)]) == 1
+
+
+async def test_channels_on_slack_are_listed_those_that_it_is_in_first() -> None:
+    far = Slack()
+    far.limited = False
+    async with far:
+        other, there = far.channel("apple", bot=False), far.channel("zebra")
+        told = {"BOT_TOKEN": far.bot_token, "APP_TOKEN": far.app_token, "API": far.api}
+        listed = await setup.seen(load({f"RONDAN_SLACK_{name}": value for name, value in told.items()}, Path("none")))
+    assert [address for address, _ in listed] == [f"slack:{there.id}", f"slack:{other.id}"]
+    assert "invite @rondan" in listed[1][1]
+    with pytest.raises(Refusal, match="3 is not in the list"):
+        setup.chosen("3", listed)
+    assert setup.chosen("2 web:general", listed) == [f"slack:{other.id}", "web:general"]
 
 
 def test_wrong_answers_are_not_written(tmp_path: Path) -> None:
@@ -100,6 +143,12 @@ def test_wrong_answers_are_not_written(tmp_path: Path) -> None:
 def test_what_is_written_is_read_again(tmp_path: Path, value: str) -> None:
     setup.keep(tmp_path / ".env", {"operator": value}, {})
     assert load({}, tmp_path / ".env").operator == value
+
+
+def test_a_health_check_says_that_nobody_runs(tmp_path: Path) -> None:
+    asked = CliRunner().invoke(cli.app, ["healthcheck"], env={"RONDAN_DATABASE": str(tmp_path / "r.db")})
+    assert asked.exit_code == 1
+    assert f"nobody runs on {tmp_path / 'r.db'}" in asked.stderr
 
 
 # --- the files that run it for good ---

@@ -51,6 +51,7 @@ class Story:
         self.gone: set[str] = set()
         self.forgotten: set[str] = set()  # of what is gone: by people who asked for it after the copy was made
         self.hidden: set[str] = set()
+        self.copied: set[str] = set()  # comments that the copy has, by name
         self.out: set[str] = set()
 
     async def go_on(self, step: int) -> None:
@@ -138,7 +139,9 @@ class Story:
     async def delete(self, one: str) -> None:
         at = self.room.clock.move(seconds=1)
         await self.room.ears.keep(Removed(platform="web", channel="general", anchors=(one,), at=at))
+        before = set(self.gone)
         self.gone.add(self._drop(one))
+        self.forgotten |= self.gone - before
 
     def _drop(self, one: str) -> str:
         """A comment goes, with what moderators wrote about it."""
@@ -202,6 +205,7 @@ async def test_what_was_erased_is_found_nowhere(
         if step == STEPS // 2:
             copy_verified(room.db.path, copy)
             story.forgotten.clear()
+            story.copied = set(story.texts)
         await story.go_on(step)
     await room.ears.fold_all()
     await room.publisher.settle_all()
@@ -249,13 +253,18 @@ async def _brought_back(room: Newsroom, story: Story, copy: Path, again: Path, c
         await schema.migrate(db, clock())
         ears = Collector(db, DEFAULT, clock, ledger=Ledger(room.db.path.with_name("rondan.erasures")))
         await ears.outside.replay(ears.stance_of)
+        await ears.outside.replay_comments(clock())
         await ears.fold_all()
+        assert await ears.outside.replay_comments(clock()) == 0
         await erasing.clear_traces(db)
         assert await db.shrink_log()
         still = {str(row[0]) for row in await rows(db, "select text from comment where text<>''")}
         assert not story.forgotten & still
         written = {str(row[0]) for row in await rows(db, "select before || after || reason from act_of")}
         _check(on_disk(db), story.forgotten, still | written)
+        hidden = {str(row[0]) for row in await rows(db, "select text from comment where state='hidden'")}
+        assert hidden >= {story.texts[name][1] for name in story.hidden & story.copied & story.texts.keys()} & still
+        assert await digests.recount(db) == []
         assert all(ears.outside.holds("web", who) == (who in story.out) for who in READERS)
     finally:
         await db.close()

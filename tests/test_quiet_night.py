@@ -29,7 +29,7 @@ from core.errors import ConfigError
 from storage import health, places, schema
 from storage.db import SqliteDb
 from storage.memos import Memos
-from tests.conftest import SetClock, found
+from tests.conftest import SetClock, add_place, found
 from tests.discord_newsroom import until
 from tests.far_discord import utc
 from tests.newsroom import Newsroom
@@ -220,14 +220,17 @@ async def test_who_does_not_end_in_time_does_not_keep_the_program(
     monkeypatch.setattr(supervision, "DRAIN", 0.02)
     order: list[str] = []
     let_go = asyncio.Event()
+    begun: list[str] = []
 
     async def clings() -> None:
+        begun.append("clings")
         try:
             await asyncio.Event().wait()
         finally:
             await let_go.wait()
 
     async def chat() -> None:
+        begun.append("chat")
         try:
             await asyncio.Event().wait()
         finally:
@@ -235,8 +238,7 @@ async def test_who_does_not_end_in_time_does_not_keep_the_program(
 
     supervisor = Supervisor(Memos(db, ""), clock, lambda _name: False)
     failed = supervisor.start({"clings": clings, "chat": chat})
-    await asyncio.sleep(0)
-    await until(lambda: all(task.get_coro().cr_await for task in supervisor._tasks))  # type: ignore[union-attr]
+    await until(lambda: len(begun) == 2)
     await supervisor.stop(last=["chat"])
     assert order == ["chat"]
     assert not failed.done()
@@ -315,6 +317,8 @@ def test_who_is_not_there_or_does_not_read_stops_nothing(tmp_path: Path, monkeyp
 async def test_the_night_reads_the_file_and_what_it_finds_is_seen(room: Newsroom, clock: SetClock) -> None:
     made = Settings.model_construct()
     keeper = Keeper(room.db, room.ears, made, clock, room.publisher.wake, ["web"])
+    room.publisher.shows["damage"] = keeper.alarm.show
+    await add_place(room.db, clock, "desk", layout="queue", language="ja")
     assert await keeper.nightly()
     assert await health.last_check(room.db) == (clock(), "")
     await room.db.write(lambda tx: tx.many("insert into emoji(name) values(?)", [(f"e{n}",) for n in range(50_000)]))
@@ -327,3 +331,11 @@ async def test_the_night_reads_the_file_and_what_it_finds_is_seen(room: Newsroom
     seen = await health.last_check(room.db)
     assert seen is not None
     assert seen[1]
+    await keeper.check()  # moderators are told once, and once more when it is well
+    await room.publisher.settle_all()
+    (card,) = [one.message for one in room.chat.room.entries("desk") if one.message is not None]
+    assert card.title == "データベースが壊れています"
+    await keeper.alarm.look(None)
+    await room.publisher.settle_all()
+    (card,) = [one.message for one in room.chat.room.entries("desk") if one.message is not None]
+    assert card.title == "データベースは正常に戻りました"

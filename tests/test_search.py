@@ -338,7 +338,7 @@ class Recording:
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
         self.rows: list[Args] = []
-        self.run, self.read, self.one = tx.run, tx.read, tx.one
+        self.run, self.read, self.one, self.outside = tx.run, tx.read, tx.one, tx.outside
 
     async def many(self, sql: str, rows: Iterable[Args]) -> None:
         rows = list(rows)

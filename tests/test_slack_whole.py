@@ -102,11 +102,11 @@ class Work:
     async def ask(self, person: Person, line: str, where: Channel | None = None) -> Answer:
         """A command, answered."""
         await self.settle()
-        return await (await self.far.command(person, where or self.channel, line)).settled(5)
+        return await (await self.far.command(person, where or self.channel, line)).settled()
 
     async def press(self, person: Person, on: Message | Answer | View, what: str) -> Answer:
         """A press, answered; one that turns a page shows it in the same view."""
-        return await (await self.far.press(person, on, what)).settled(5)
+        return await (await self.far.press(person, on, what)).settled()
 
     async def comments(self) -> list[tuple[str, str, str | None, str]]:
         """(person, text, section, source) of each comment that stands."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,14 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.document import Block, Heading, Image, Item, List, Paragraph, Quote, spans
+from core.document import Block, Cited, Heading, Image, Item, List, Paragraph, Quote, spans
+from core.drafting import Said, drafted
 from core.errors import Refusal
+from core.faces import body_text, lede
 from core.pieces import Outline, Part, Piece, PieceNumber, PieceUid, Section, TextMode, Voice
 from core.text import language_of, sentences
 from digest import trials
 from digest.bearing import author_speaks, bearing, others_speak
 from digest.lead import passed_over
 from digest.measures import coverage, mean, rouge, spearman
+from digest.points import points
 from digest.summary import LONGEST, candidates, pick, summarize
 
 SPEECH_JA = (
@@ -210,6 +214,21 @@ def test_only_what_may_be_shown_is_read() -> None:
     assert shown.sentences
     assert all(one.text in ("図書館は夜に閉まる。", "住民が困る。") for one in shown.sentences)
     assert summarize(piece(long, remarks=("要る。",), mode="link")).sentences == ()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_what_a_model_wrote_is_never_quoted_as_the_authors(language: str) -> None:
+    cited = Cited(title="夜の図書館", url="https://example.org/")
+    said = [Said(heading="課題", sentences=("図書館は夜に閉まる。",))]
+    written: dict[Voice, list[str]] = {
+        "summary": ["図書館の夜が要るという話である。"],
+        "analysis": ["費用の話がない。"],
+    }
+    whole = replace(piece(), outline=drafted("図書館の夜", cited, language, said, "", written))
+    assert "図書館の夜が要るという話である。" in body_text(whole), "it can be read and found, under its label"
+    assert summarize(whole).sentences == ()
+    assert points([whole], None, [], only_about=False) == []
+    assert lede(whole) == ""
 
 
 def test_a_piece_without_text_has_no_sentences() -> None:

@@ -240,6 +240,9 @@ async def test_bounds(ground: Ground) -> None:
         assert (await me.post(f"messages/{card.id}/comment", {"text": " \n "}))[1]["code"] == "empty"
         huge = {"text": "x" * (guard.BODY_LIMIT + 1)}
         assert (await me.post(f"messages/{card.id}/comment", huge))[1]["code"] == "too-big"
+        for size, fits in ((guard.BODY_LIMIT + 1, True), (guard.FORM_LIMIT + 1, False)):  # a form may carry a file
+            _, body = await me.post("submit", {"form": "v1:none", "values": {"file": "x" * size}})
+            assert (body.get("code") != "too-big") is fits
         assert (await me.post(f"messages/{card.id}/comment", {"text": 5}))[1]["code"] == "body"
         assert (await me.post(f"messages/{card.id}/comment", [1]))[1]["code"] == "body"
         for emoji in ("", "a", "like", "<b>", "👍 ", "5", "+", "👍" * 20):

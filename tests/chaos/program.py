@@ -58,8 +58,7 @@ class Program:
                 told = json.loads(line)
                 if told.get("level") == "error":
                     self.errors[str(told.get("event"))] += 1
-                if "exception" in told:
-                    self.tracebacks.append(str(told["exception"])[-2000:])
+                self.tracebacks += [_where(one) for one in told.get("exception", ())]
                 continue
             if line.startswith(b"Traceback"):  # what libraries log has no form and is not ours
                 self.errors["traceback"] += 1
@@ -125,3 +124,9 @@ class Program:
                     if f"CHAOS_CLOCK={self._clock}".encode() in (one / "environ").read_bytes().split(b"\0"):
                         found.append(int(one.name))
         return found
+
+
+def _where(told: dict[str, Any]) -> str:
+    """An exception as `structlog` writes it down, in one line."""
+    last = "".join(f" at {one['filename']}:{one['lineno']}" for one in told["frames"][-1:])
+    return f"{told['exc_type']}: {told['exc_value']}{last}"

@@ -5,7 +5,8 @@ Pure: dicts in, dicts out. Every payload forbids mentions except the one that it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from bot.platforms.discord.markdown import ZWSP, address, block, escape
@@ -153,9 +154,9 @@ def fits(message: Message) -> bool:
     return _small_enough(*_weigh(_inner(as_drawn(message))))
 
 
-def _inner(message: Message) -> list[dict[str, Any]]:
-    """What stands in the container: texts, dividers, rows of buttons. At least one text."""
-    runs = _runs(message.blocks)
+def _inner(message: Message, written: Callable[[MessageBlock], str] = block) -> list[dict[str, Any]]:
+    """What stands in the container: texts, dividers, rows of buttons. At least one text. `written` is `block`."""
+    runs = _runs(message.blocks, written)
     if not any(isinstance(run, str) for run in runs):
         runs.insert(0, _nothing(message))
     inner: list[dict[str, Any]] = []
@@ -182,7 +183,7 @@ def _text(content: str) -> dict[str, Any]:
     return {"type": _TEXT, "content": content}
 
 
-def _runs(blocks: Sequence[MessageBlock]) -> list[str | Picture | None]:
+def _runs(blocks: Sequence[MessageBlock], written: Callable[[MessageBlock], str] = block) -> list[str | Picture | None]:
     """The text between dividers and pictures that were drawn, a divider being None."""
     runs: list[str | Picture | None] = []
     before: MessageBlock | None = None
@@ -194,7 +195,7 @@ def _runs(blocks: Sequence[MessageBlock]) -> list[str | Picture | None]:
             if one.png:
                 runs.append(one)
                 before = one
-        elif shown := block(one):
+        elif shown := written(one):
             last = runs[-1] if runs else None
             if isinstance(last, str):
                 runs[-1] = last + _gap(before, one) + shown
@@ -276,7 +277,12 @@ def _refuse_if_too_big(weight: tuple[int, int, int], message: Message) -> None:
 
 def paged(message: Message) -> list[Message]:
     """The message as one or more that each fit. `Poison` if its buttons alone do not."""
-    return [message] if fits(message) else paging.paged(message, fits)
+    written = cache(block)  # every block is weighed again and again, among others
+
+    def small(one: Message) -> bool:
+        return _small_enough(*_weigh(_inner(as_drawn(one), written)))
+
+    return [message] if small(message) else paging.paged(message, small)
 
 
 # --- forms ---

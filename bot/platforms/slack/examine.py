@@ -1,4 +1,4 @@
-"""What `rondan doctor --online` asks Slack: the tokens, the scopes against the manifest, membership of each channel."""
+"""What Slack is asked before the start: what is needed by `rondan doctor --online`, its channels by `rondan init`."""
 
 from __future__ import annotations
 
@@ -40,6 +40,16 @@ async def examine(
             yield await _socket(api, app_token, clock)
         for place in places:
             yield await _place(api, place)
+
+
+async def channels(token: str, base: str, clock: Clock) -> list[tuple[str, str]]:
+    """Channels that the bot sees, those that it is in first: the address of each as a place, and its name."""
+    asked = {"types": "public_channel,private_channel", "exclude_archived": True, "limit": 1000}
+    async with Api(token, base, clock) as api:
+        answer = await api.call("conversations.list", asked)
+    found: list[dict[str, Any]] = sorted(answer.get("channels") or (), key=lambda one: not one.get("is_member"))
+    there = {True: "", False: " (Rondan is not in it yet: /invite @rondan)"}
+    return [(f"slack:{one['id']}", f"#{one['name']}{there[bool(one.get('is_member'))]}") for one in found]
 
 
 def _refused(error: Exception, subject: str, method: str, setting: str, clock: Clock) -> Finding:

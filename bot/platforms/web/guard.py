@@ -21,7 +21,8 @@ from bot.platforms.roomchat import Declined
 from core.attached import MOST
 from core.errors import Refusal, RondanError
 
-BODY_LIMIT = 2 * MOST  # bytes; a file comes as text
+BODY_LIMIT = 64 * 1024  # bytes
+FORM_LIMIT = 2 * MOST  # of a form: a file comes as text in it
 BURST, PER_SECOND = 40.0, 10.0  # writes of one person
 YEAR = 365 * 24 * 3600
 
@@ -163,7 +164,12 @@ def refusal(status: int, code: str, sentence: str) -> web.Response:
     return web.json_response({"code": code, "sentence": sentence}, status=status)
 
 
-async def take(request: web.Request, **kinds: type) -> dict[str, Any]:
+async def take_form(request: web.Request, **kinds: type) -> dict[str, Any]:
+    """As `take`, for the one route that takes files."""
+    return await take(request.clone(client_max_size=FORM_LIMIT), **kinds)
+
+
+async def take(request: web.BaseRequest, **kinds: type) -> dict[str, Any]:
     """The JSON object of a request with exactly these members, in this order of types; a missing one is None."""
     try:
         body = await request.json()

@@ -39,7 +39,7 @@ from aiohttp import web
 from bot.platforms.room import Entry, Room
 from bot.platforms.roomchat import RoomChat
 from bot.platforms.web import encode
-from bot.platforms.web.guard import BODY_LIMIT, Denied, Guard, add_headers, take
+from bot.platforms.web.guard import BODY_LIMIT, Denied, Guard, add_headers, take, take_form
 from bot.platforms.web.live import Live
 from bot.platforms.web.slash import LINE_LIMIT, offers
 from core.chat import Caller, Desk, Ears, Place, Role
@@ -345,7 +345,7 @@ class WebChat(RoomChat):
         return await self._answer(answer, channel, anchor)
 
     async def _post_submit(self, request: web.Request) -> web.Response:
-        body = await take(request, form=str, values=dict, anchor=str, channel=str)
+        body = await take_form(request, form=str, values=dict, anchor=str, channel=str)
         values = {str(name): str(value) for name, value in (body["values"] or {}).items()}
         caller = self._caller(self._who(request), body["channel"])
         answer = await self._asked().submit(caller, body["form"] or "", values, body["anchor"])

@@ -11,6 +11,7 @@ from tests.standins.discord.ask import Handler
 
 ROUTES: Mapping[str, Handler] = {
     "GET /users/@me": channels.me,
+    "GET /users/@me/guilds": channels.my_guilds,
     "GET /oauth2/applications/@me": channels.application,
     "GET /applications/@me": channels.application,
     "GET /gateway/bot": channels.gateway,

@@ -52,7 +52,7 @@ class Answer:
         """All that was said, follow-ups last."""
         return "\n".join(one.text for one in (self.message, *self.followups) if one is not None)
 
-    async def settled(self, timeout: float = 10) -> Answer:  # noqa: ASYNC109 (it is what the test says)
+    async def settled(self, timeout: float = 30) -> Answer:  # noqa: ASYNC109 (it is what the test says)
         """Returns itself when the bot did more than to ask for time; raises `NoAnswer`."""
         try:
             await asyncio.wait_for(self.final.wait(), timeout)

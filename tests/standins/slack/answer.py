@@ -92,7 +92,7 @@ class Answer:
     def visible(self) -> bool:
         return bool(self.views or self.posts or self.message or self.errors or self.closed or self.options)
 
-    async def until(self, holds: Callable[[Answer], object], timeout: float = 10) -> Answer:  # noqa: ASYNC109 (it is what the test says)
+    async def until(self, holds: Callable[[Answer], object], timeout: float = 30) -> Answer:  # noqa: ASYNC109 (it is what the test says)
         """Returns itself when `holds`; raises `NoAnswer`. Asked again at everything that comes."""
         try:
             async with asyncio.timeout(timeout):
@@ -103,6 +103,6 @@ class Answer:
             raise NoAnswer(f"nothing of that within {timeout} s; so far: {self.text!r}") from None
         return self
 
-    async def settled(self, timeout: float = 10) -> Answer:  # noqa: ASYNC109
+    async def settled(self, timeout: float = 30) -> Answer:  # noqa: ASYNC109
         """Returns itself when the person saw something; raises `NoAnswer`."""
         return await self.until(lambda one: one.visible, timeout)
