@@ -17,7 +17,7 @@ from bot import backup, owner
 from bot.settings import Settings
 from core.errors import ConfigError, Refusal
 from core.times import Clock
-from storage import copies, keyfile, schema
+from storage import copies, disk, keyfile, schema
 from storage import salvage as salvaging
 from storage.db import SqliteDb, StorageError
 from storage.indexing import renew
@@ -99,9 +99,9 @@ async def _make_ready(settings: Settings, copy: Path, clock: Clock) -> None:
     finally:
         await db.close()
     trace("ready")
-    copies.sync(unready)
+    disk.sync(unready)
     unready.rename(begun(database))
-    copies.sync(database.parent)
+    disk.sync(database.parent)
     trace("begun")
 
 
@@ -131,9 +131,9 @@ async def salvage(settings: Settings, damaged: Path, new: Path, clock: Clock) ->
     finally:
         await db.close()
     await asyncio.to_thread(copies.verify, unfinished)
-    copies.sync(unfinished)
+    disk.sync(unfinished)
     unfinished.rename(new)
-    copies.sync(new.parent)
+    disk.sync(new.parent)
     return saved
 
 
@@ -146,10 +146,10 @@ def _swap(database: Path) -> Path | None:
         if there.exists():
             there.rename(aside.with_name(aside.name + end))
             trace(f"aside{end}")
-    copies.sync(database.parent)
+    disk.sync(database.parent)
     ready.rename(database)
     trace("in place")
-    copies.sync(database.parent)
+    disk.sync(database.parent)
     return aside if aside.exists() else None
 
 

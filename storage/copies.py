@@ -7,12 +7,13 @@ import os
 import sqlite3
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from core.times import DAY, micros
 from storage.db import Db, StorageError, Tx
+from storage.disk import read_only, sync
 
 DOUBTED = 30 * DAY  # as long as files that are brought in may be those that were brought in before; feeds are read soon
+PATIENCE = 10.0  # seconds that a copy waits for a lock
 TRIES = 3  # copies made until one agrees with what is there: rows come and go meanwhile
 
 Rows = dict[str, int]
@@ -50,14 +51,14 @@ def copy_verified(path: Path, target: Path) -> Rows:
 def _copy(path: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # before a word is in it
-    with contextlib.closing(_opened(path)) as source:
+    with contextlib.closing(read_only(path, PATIENCE)) as source:
         source.execute("vacuum into ?", (str(target),))
 
 
 def verify(path: Path) -> Rows:
     """The rows of a file that is sound. StorageError if it is damaged, or is no database of Rondan."""
     try:
-        with contextlib.closing(_opened(path)) as file:
+        with contextlib.closing(read_only(path, PATIENCE)) as file:
             (verdict,) = file.execute("pragma quick_check(1)").fetchone()
             found = _rows(file)
     except sqlite3.Error as error:
@@ -71,7 +72,7 @@ def verify(path: Path) -> Rows:
 
 def rows_of(path: Path) -> Rows:
     """How many rows each table has, those of the engine's own left out."""
-    with contextlib.closing(_opened(path)) as file:
+    with contextlib.closing(read_only(path, PATIENCE)) as file:
         return _rows(file)
 
 
@@ -81,19 +82,6 @@ def _rows(file: sqlite3.Connection) -> Rows:
 
 
 TABLES = "select name from pragma_table_list where schema='main' and type='table' and name not like 'sqlite%'"
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or a folder's names, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 async def doubt(tx: Tx, now: datetime) -> None:

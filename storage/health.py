@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from core.times import micros, moment
 from storage.db import Reader, Row, SqliteDb, StorageError
+from storage.disk import read_only
 from storage.memos import Memos
 
 CHECK = "check"  # the memo that tells how the last check ended
@@ -26,7 +26,7 @@ class Aside:
     """
 
     def __init__(self, path: Path) -> None:
-        self._uri = f"file:{quote(str(path))}?mode=ro"
+        self._path = path
 
     async def read(self, sql: str, *args: Any) -> list[Row]:
         try:
@@ -35,7 +35,7 @@ class Aside:
             raise StorageError(str(error)) from error
 
     def _read(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
-        with contextlib.closing(sqlite3.connect(self._uri, uri=True, timeout=5)) as connection:
+        with contextlib.closing(read_only(self._path)) as connection:
             connection.row_factory = sqlite3.Row
             return list(connection.execute(sql, args))
 

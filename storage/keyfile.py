@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from core.errors import ConfigError
+from storage.disk import sync
 
 BYTES = 32
 
@@ -51,8 +52,4 @@ def _make(path: Path) -> None:
         return
     finally:
         unfinished.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -19,6 +19,7 @@ import structlog
 
 from core.errors import ConfigError
 from storage.db import StorageError
+from storage.disk import sync
 from storage.fates import Fate
 
 log = structlog.get_logger()
@@ -56,7 +57,7 @@ class Ledger:
                 new = not self._path.exists()
                 self._put(self._path, text, os.O_APPEND)
                 if new:
-                    self._sync_folder()
+                    sync(self._path.parent)
         except OSError as error:
             raise StorageError(f"can't write {self._path}: {error.strerror}; nothing was changed") from error
 
@@ -78,7 +79,7 @@ class Ledger:
                 aside.unlink(missing_ok=True)  # of one that a crash cut short
                 self._put(aside, "".join(f"{line}\n" for line in kept), os.O_EXCL)
                 aside.replace(self._path)
-                self._sync_folder()
+                sync(self._path.parent)
             except OSError as error:
                 raise StorageError(f"can't write {self._path}: {error.strerror}; it is as it was") from error
 
@@ -91,13 +92,6 @@ class Ledger:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _lines(self) -> list[str]:
         try:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from storage.copies import TABLES, doubt
 from storage.db import StorageError, Tx, marks
+from storage.disk import read_only
 from storage.whole import STAYS
 
 SPAN = 20_000  # keys asked for at a time
@@ -39,8 +39,7 @@ def salvage(damaged: Path, new: Path) -> dict[str, Saved]:
     its list of tables can be read.
     """
     found: dict[str, Saved] = {}
-    uri = f"file:{quote(str(damaged))}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True)) as source, closing(sqlite3.connect(new)) as target:
+    with closing(read_only(damaged)) as source, closing(sqlite3.connect(new)) as target:
         source.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
             source.execute("select count(*) from sqlite_schema").fetchone()
