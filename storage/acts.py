@@ -53,6 +53,8 @@ _ACT = """select act.id, act.at, act.act, act.target, act.before || coalesce(o.b
         act.after || coalesce(o.after, '') as after, coalesce(o.reason, '') as reason, p.platform, p.account, p.name
     from act left join act_of o on o.act_id=act.id left join person p on p.id=o.person_id"""
 
+_NAMED = "(p.platform || ':' || p.account || ' (' || p.name || ')')"
+
 
 async def record(
     tx: Tx,
@@ -107,13 +109,15 @@ async def act(db: Reader, number: int) -> Act | None:
 
 async def acts(db: Reader, target: str | None = None, actor: str | None = None, limit: int = 20) -> list[Act]:
     """The newest acts; of one target, or by whom has this in their name."""
-    where = "act.target=?3" if target else "1=1"
-    args = (target,) if target else ()
+    conditions, args = [], []
+    if target:
+        conditions, args = ["act.target=?"], [target]
+    if actor:
+        conditions.append(f"replace({_NAMED}, ?, '') <> {_NAMED}")
+        args.append(actor)
     rows = await db.read(
-        f"""{_ACT} where {where} and (?1='' or instr(p.platform || ':' || p.account || ' (' || p.name || ')', ?1) > 0)
-            order by act.id desc limit ?2""",
-        actor or "", limit, *args,
-    )  # fmt: skip
+        f"{_ACT} where {' and '.join(conditions) or 'true'} order by act.id desc limit ?", *args, limit
+    )
     return [_act(row) for row in rows]
 
 

@@ -11,13 +11,13 @@ from core.chat import Commented
 from core.folding import CommentState, fold_comment
 from core.responses import Voice
 from core.times import moment
-from storage import acts, answers, fates, holding, postings, tickets
+from storage import acts, answers, fates, holding, tickets
 from storage.audience import Audience
 from storage.db import Reader, Row, Tx, marks
 from storage.editions import quotes_changed, untell
 from storage.indexing import index_comments, note_days
 from storage.readers import unname
-from storage.spots import Anchor, Folded, Spot, anchors_at, chunks, name_people, park, people_ids
+from storage.spots import Anchor, Folded, Spot, anchors_at, chunks, name_people, park, people_ids, unpark
 
 FAR_BACK = 20_000
 TRACES = "traces"
@@ -83,9 +83,17 @@ async def pointed_at(db: Reader, platform: str, channel: str, anchor: str) -> An
     return (await anchors_at(db, [spot])).get(spot)
 
 
-async def newest(db: Reader, audience: Audience, limit: int) -> list[Voice]:
-    """The newest comments that somebody may see, hidden ones too. Looks no further back than `FAR_BACK` comments."""
+async def newest(
+    db: Reader, audience: Audience, limit: int, *, moderated: Collection[int] | None = None
+) -> list[Voice]:
+    """The newest comments that somebody may see; hidden ones if they moderate all places, or (`moderated`) these.
+    Looks no further back than `FAR_BACK` comments.
+    """
     condition, args = audience.clause()
+    if moderated is not None:
+        there = f"or c.place_id in ({marks(len(moderated))})" if moderated else ""
+        condition = f"({condition} and c.state in ('visible', 'featured') {there})"
+        args = (*args, *moderated)
     rows = await db.read(
         f"""{VOICE} where {condition} and c.state <> 'erased' and c.text <> ''
               and c.id > (select coalesce(max(id), 0) - ? from comment) order by c.id desc limit ?""",
@@ -259,8 +267,7 @@ async def _add_comments(
     await _shown_anew(tx, await holding.judge(tx, [comment for comment, _ in ids], now), now)
     for few in chunks([comment for comment, _ in ids]):
         await follow_ledger(tx, few, now)
-    for spot in new:
-        await postings.unpark(tx, *spot)
+    await unpark(tx, new.keys())
 
 
 async def _reword(tx: Tx, known: Mapping[int, list[Commented]], now: datetime) -> None:

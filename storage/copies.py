@@ -94,7 +94,7 @@ async def doubt(tx: Tx, now: datetime) -> None:
     newest = await tx.one(
         """select max(at) as at from (select max(checked_at) as at from source union all
              select max(found_at) from piece union all select max(changed_at) from posting union all
-             select max(created_at) from source union all select max(created_at) from place)"""
+             select max(created_at) from source union all select max(created_at) from place) as times"""
     )
     assert newest is not None
     since = newest["at"] or 0
@@ -118,10 +118,8 @@ async def doubt(tx: Tx, now: datetime) -> None:
 
 async def believe(db: Db, now: datetime) -> None:
     """What sources show as new some weeks after a copy was brought back is new."""
-    rows = await db.read(
-        "select 1 from fact where name='restored' and cast(value as integer) < ?", micros(now) - DOUBTED
-    )
-    if rows:
+    rows = await db.read("select value from fact where name='restored'")
+    if rows and int(rows[0]["value"]) < micros(now) - DOUBTED:
 
         async def work(tx: Tx) -> None:
             await tx.run("update source set doubted_at=null")

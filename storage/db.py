@@ -1,36 +1,26 @@
-"""The thin layer under every statement: one writer with group commit, read-only readers, two dialects.
+"""The thin layer under every statement: what a database is to the rest, and the queue in front of its writer.
 
 Shape after `Db` of mautrix-python's `async_db` and Synapse's storage engines: SQL is written by hand, portable between
-SQLite and PostgreSQL; what is not portable is one of the few named fragments in `Dialect`. Rows are read by name.
+SQLite (`storage.sqlite`) and PostgreSQL (`storage.postgres`); what is not portable is one of the few named fragments in
+`Dialect`. Rows are read by name.
 
-Why one writer: SQLite has one write lock, and before 3.51.3 two connections that write or checkpoint at the same
-instant can corrupt a WAL file. Why no timer in the group commit: while one commit waits for the disk, the next group
-queues up by itself; a timer only adds its own delay (measured, see docs/architecture.md).
+Why no timer in the group commit: while one commit waits for the disk, the next group queues up by itself; a timer only
+adds its own delay (measured, see docs/architecture.md).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
-import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from urllib.parse import quote
-
-import aiosqlite
-import structlog
+from typing import Any, Literal, Protocol, TypeVar
 
 from core.errors import RondanError
-from core.identity import Whose, whose
-from storage import keyfile
+from core.identity import Whose
 
 T = TypeVar("T")
 Args = Sequence[Any]
-log = structlog.get_logger()
 
 
 class StorageError(RondanError):
@@ -41,6 +31,7 @@ class Row(Protocol):
     """One row, read by column name or position."""
 
     def __getitem__(self, key: str | int, /) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
     def keys(self) -> Any: ...
 
 
@@ -48,17 +39,22 @@ class Row(Protocol):
 class Dialect:
     """What is written differently on the two engines; everything else is the same text."""
 
-    name: str
+    name: Literal["sqlite", "postgres"]
     key: str  # the type of a primary key that numbers itself
     clustered: str  # put behind a table whose rows live in the primary key
     claim: str  # put behind a select of rows that several processes want
-
-
-SQLITE = Dialect(name="sqlite", key="integer primary key", clustered="without rowid", claim="")
+    numbers: str  # stands where a table may: the numbers of one JSON list, each a `value`; it needs an alias
+    texts: str  # the same for texts
+    now: str  # microseconds since 1970 by the database's own clock, the same for all processes
+    tables: str  # a statement that gives the `name` of every table
+    columns: str  # one that gives of a table the `name` of every column, and as `pk` its position in the key, or 0
 
 
 class Reader(Protocol):
     """What can be asked: the database as of the last commit, or a transaction's own view."""
+
+    @property
+    def dialect(self) -> Dialect: ...
 
     async def read(self, sql: str, *args: Any) -> list[Row]:
         """All rows of a select (in a transaction also of a statement with RETURNING)."""
@@ -69,6 +65,8 @@ class Tx(Reader, Protocol):
     """One transaction. A unit of work awaits nothing but this: it runs in the writer's thread, and others wait behind
     it.
     """
+
+    whose: Whose
 
     async def run(self, sql: str, *args: Any) -> int:
         """Execute; gives the number of rows changed."""
@@ -88,10 +86,18 @@ class Tx(Reader, Protocol):
 
 
 class Db(Reader, Protocol):
-    """A database that this process owns. `whose` hashes accounts; statements call it by the same name."""
+    """A database, open."""
 
-    dialect: Dialect
     whose: Whose
+    """Hashes accounts with the key of this database."""
+    name: str
+    """Where it is, as people may see it."""
+    keys: Path
+    """The file with the key of `whose`."""
+    shared: bool
+    """Whether other processes may write too."""
+    doze: float
+    """Seconds after which a loop looks again though nobody woke it: who else may write is not known to us."""
     append: Callable[[Sequence[str]], None] | None
     """Where lines go that units leave outside (`Tx.outside`); returns when they are on the disk. None: nowhere."""
 
@@ -106,181 +112,83 @@ class Db(Reader, Protocol):
     async def close(self) -> None: ...
 
 
-PRAGMAS = """
-pragma journal_mode = wal;
-pragma synchronous = full;
-pragma busy_timeout = 5000;
-pragma foreign_keys = on;
-pragma cache_size = -65536;
-pragma temp_store = memory;
-pragma secure_delete = on;
-pragma journal_size_limit = 67108864;
-"""
-READERS = 2
 BATCH = 2000  # most queued units that share one commit
 TURN = 0.02  # seconds after which units are committed, and rows have their turn: bounds the time to an acknowledgement
 
 
-class _SqliteTx:
-    """Statements of a unit, in the thread of the writer's connection: none of them waits for anything."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.lines: list[str] = []
-
-    def outside(self, line: str) -> None:
-        self.lines.append(line)
-
-    async def run(self, sql: str, *args: Any) -> int:
-        before = self._connection.total_changes
-        self._connection.execute(sql, args).fetchall()
-        return self._connection.total_changes - before
-
-    async def many(self, sql: str, rows: Iterable[Args]) -> None:
-        self._connection.executemany(sql, rows)
-
-    async def read(self, sql: str, *args: Any) -> list[Row]:
-        return list(self._connection.execute(sql, args))
-
-    async def one(self, sql: str, *args: Any) -> Row | None:
-        found = await self.read(sql, *args)
-        return found[0] if found else None
+Unit = Callable[[Tx], Awaitable[Any]]
+Rows = dict[str, list[Args]]  # by statement
+Outcome = tuple[Any, Exception | None]
+Waiting = list[asyncio.Future[Any]]
 
 
-_Unit = Callable[[Tx], Awaitable[Any]]
-_Rows = dict[str, tuple[list[Args], list[asyncio.Future[None]]]]  # by statement: rows, and who waits for each
-_Outcome = tuple[Any, Exception | None]
+class Queue:
+    """What waits for a commit: units of work, and rows that are only added, each with who waits for it.
 
-
-class SqliteDb:
-    """`Db` on one SQLite file through aiosqlite. Open with `await SqliteDb.open(path)`, close in a `finally`:
-    aiosqlite's threads are not daemons, so a connection that is left open keeps the process alive.
+    Rows and units are taken apart: rows are acknowledgements that a platform waits for, and a unit may take long.
     """
 
-    dialect = SQLITE
+    def __init__(self) -> None:
+        self._units: list[tuple[Unit, asyncio.Future[Any]]] = []
+        self._rows: dict[str, tuple[list[Args], Waiting]] = {}
+        self._change = asyncio.Event()
+        self._closed = False
 
-    def __init__(self, path: Path, keys: Path) -> None:
-        self.path = path
-        self.keys = keys
-        self.whose = whose(keyfile.key_in(keys))
-        self.append: Callable[[Sequence[str]], None] | None = None
-        self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
-        self._open: list[aiosqlite.Connection] = []
-        self._units: list[tuple[_Unit, asyncio.Future[Any]]] = []
-        self._rows: _Rows = {}
-        self._wake = asyncio.Event()
-        self._closing = False
-        self._writer: asyncio.Task[None] | None = None
-        self._connection: aiosqlite.Connection  # the writer's; set by `open`
-
-    @classmethod
-    async def open(cls, path: Path, keys: Path | None = None) -> SqliteDb:
-        """Open or create the file. StorageError names the path when that can't be done. `keys`: the key's file."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"can't open the database {path}: {error}") from error
-        self = cls(path, keys or keyfile.beside(path))
-        try:
-            # Readers' words are nobody else's business; -wal and -shm take the mode of the file.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._connection = await self._connect(f"file:{quote(str(path))}")
-            await self._connection.executescript(PRAGMAS)
-            for _ in range(READERS):
-                self._readers.put_nowait(await self._connect(f"file:{quote(str(path))}?mode=ro"))
-        except (OSError, sqlite3.Error) as error:
-            await self.close()
-            raise StorageError(f"can't open the database {path}: {error}") from error
-        self._writer = asyncio.create_task(self._write_groups(), name="database writer")
-        return self
-
-    async def _connect(self, uri: str) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
-        self._open.append(connection)
-        connection.row_factory = sqlite3.Row
-        await connection.create_function("whose", 2, self.whose, deterministic=True)
-        return connection
-
-    async def close(self) -> None:
-        """Write what is queued, then close every connection."""
-        self._closing = True
-        self._wake.set()
-        if self._writer:
-            await self._writer
-        for connection in reversed(self._open):
-            await connection.close()
-        self._open.clear()
-
-    async def read(self, sql: str, *args: Any) -> list[Row]:
-        connection = await self._readers.get()
-        try:
-            return list(await connection.execute_fetchall(sql, args))
-        finally:
-            self._readers.put_nowait(connection)
-
-    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._check_open()
+    async def unit(self, work: Unit) -> Any:
+        """Returns what the unit did, once it is committed."""
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.check_open()
         self._units.append((work, done))
-        self._wake.set()
+        self._change.set()
         return await done
 
-    async def add(self, sql: str, row: Args) -> None:
+    async def row(self, sql: str, row: Args) -> None:
+        """Returns once the row is durable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._check_open()
+        self.check_open()
         group = self._rows.get(sql)
         if group is None:
             group = self._rows[sql] = ([], [])
         group[0].append(row)
         group[1].append(done)
-        self._wake.set()
+        self._change.set()
         await done
 
-    async def shrink_log(self) -> bool:
-        """Write the log back into the file and empty it, so that it keeps nothing that was erased; false if readers
-        were in the way.
-        """
-        self._check_open()
-        await self._connection.execute("pragma busy_timeout = 200")  # acknowledgements wait meanwhile
-        try:
-            rows = await self._connection.execute_fetchall("pragma wal_checkpoint(truncate)")
-        finally:
-            await self._connection.execute("pragma busy_timeout = 5000")
-        return not next(iter(rows))[0]
+    def close(self) -> None:
+        """Take nothing more; what is queued is still done."""
+        self._closed = True
+        self._change.set()
 
-    def _check_open(self) -> None:
-        if self._closing:
+    def check_open(self) -> None:
+        if self._closed:
             raise StorageError("the database is closed")
 
-    # --- the writer: everything that queued while the last commit ran goes into the next one ---
+    async def some(self, *, rows: bool = True, units: bool = True) -> bool:
+        """Wait until there is something of these; false when nothing more will come."""
+        while not ((rows and self._rows) or (units and self._units)):
+            if self._closed:
+                return False
+            self._change.clear()
+            await self._change.wait()
+        return True
 
-    async def _write_groups(self) -> None:
-        while True:
-            if not self._units and not self._rows:
-                if self._closing:
-                    return
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            if self._rows:  # before the units, which may take long: a platform waits for the acknowledgement
-                rows, self._rows = self._rows, {}
-                waiting = [one for _, group_waiting in rows.values() for one in group_waiting]
-                _settle(waiting, await self._in_thread(_add_all, rows))
-            if self._units:
-                units, self._units = self._units[:BATCH], self._units[BATCH:]
-                outcomes = await self._in_thread(partial(_do_all, append=self.append), units)
-                self._units = units[len(outcomes) :] + self._units
-                _settle([done for _, done in units], outcomes)
+    def take_rows(self) -> tuple[Rows, Waiting]:
+        """All rows, and who waits for them in the same order."""
+        taken, self._rows = self._rows, {}
+        waiting = [one for _, group_waiting in taken.values() for one in group_waiting]
+        return {sql: group for sql, (group, _) in taken.items()}, waiting
 
-    async def _in_thread(self, work: Callable[[sqlite3.Connection, T], list[_Outcome]], what: T) -> list[_Outcome]:
-        # One hop for a whole group. With a hop a statement, a loop that had much else to do held the transaction open
-        # for seconds, in which nothing was acknowledged.
-        connection = self._connection
-        outcomes: list[_Outcome] = await connection._execute(lambda: work(connection._conn, what))  # type: ignore[no-untyped-call]  # noqa: SLF001
-        return outcomes
+    def take_units(self) -> list[tuple[Unit, asyncio.Future[Any]]]:
+        """As many units as may share one commit."""
+        taken, self._units = self._units[:BATCH], self._units[BATCH:]
+        return taken
+
+    def put_back(self, units: list[tuple[Unit, asyncio.Future[Any]]]) -> None:
+        """These were not begun."""
+        self._units = units + self._units
 
 
-def _settle(waiting: Iterable[asyncio.Future[Any]], outcomes: Iterable[_Outcome]) -> None:
+def settle(waiting: Iterable[asyncio.Future[Any]], outcomes: Iterable[Outcome]) -> None:
     """Tell those who wait, as far as there are outcomes."""
     for done, (result, failure) in zip(waiting, outcomes, strict=False):
         if done.done():  # the caller was cancelled; what was written stays written
@@ -289,81 +197,6 @@ def _settle(waiting: Iterable[asyncio.Future[Any]], outcomes: Iterable[_Outcome]
             done.set_result(result)
         else:
             done.set_exception(failure)
-
-
-# --- in the writer's thread ---
-
-
-def _add_all(connection: sqlite3.Connection, rows: _Rows) -> list[_Outcome]:
-    count = sum(len(group) for group, _ in rows.values())
-    try:
-        connection.execute("begin immediate")
-        for sql, (group, _) in rows.items():
-            connection.executemany(sql, group)
-        connection.execute("commit")
-    except (sqlite3.Error, ValueError) as error:
-        return [(None, _undone(connection, error))] * count
-    return [(None, None)] * count
-
-
-def _do_all(
-    connection: sqlite3.Connection,
-    units: Sequence[tuple[_Unit, object]],
-    append: Callable[[Sequence[str]], None] | None,
-) -> list[_Outcome]:
-    """The units in one transaction, each in its own savepoint; when their time is up, only the first of them."""
-    outcomes: list[_Outcome] = []
-    until = time.monotonic() + TURN
-    tx = _SqliteTx(connection)
-    try:
-        connection.execute("begin immediate")
-        for work, _ in units:
-            outcomes.append(_attempt(connection, tx, work))
-            if time.monotonic() > until:
-                break
-        if tx.lines and append is not None:
-            append(tx.lines)
-        connection.execute("commit")
-    except (sqlite3.Error, ValueError, StorageError) as error:
-        return [(None, _undone(connection, error))] * len(units)
-    return outcomes
-
-
-def _attempt(connection: sqlite3.Connection, tx: _SqliteTx, work: _Unit) -> _Outcome:
-    """One unit; its failure leaves its neighbours alone."""
-    connection.execute("savepoint unit")
-    before = len(tx.lines)
-    try:
-        outcome = (_driven(work(tx)), None)
-    except Exception as error:  # noqa: BLE001 - handed to the caller of `write`, who decides
-        del tx.lines[before:]
-        connection.execute("rollback to unit")
-        connection.execute("release unit")
-        return None, error
-    connection.execute("release unit")
-    return outcome
-
-
-def _driven(unit: Awaitable[Any]) -> Any:
-    """What a unit returns. It has nothing to wait for, so it runs to its end at once."""
-    steps = unit.__await__()
-    try:
-        next(steps)
-    except StopIteration as end:
-        return end.value
-    steps.close()
-    raise RuntimeError("a unit of work must await nothing but its transaction")
-
-
-def _undone(connection: sqlite3.Connection, error: Exception) -> StorageError:
-    """Disk full, I/O error, a lock held by a foreign program: nothing of the group is kept, everyone is told."""
-    log.error("database.commit-failed", error=str(error))
-    if connection.in_transaction:
-        try:
-            connection.execute("rollback")
-        except sqlite3.Error as unable:
-            log.error("database.rollback-failed", error=str(unable))
-    return StorageError(f"the database could not keep this: {error}")
 
 
 def marks(count: int) -> str:

@@ -15,14 +15,18 @@ from core.chat import Commented, Heard, Reacted
 from core.times import micros
 from storage import acts, answers, queueing, tickets
 from storage.comments import TRACES, erase_comment
-from storage.db import Db, Reader, SqliteDb, Tx, marks
+from storage.db import Db, Reader, Tx, marks
+from storage.fulltext import words_of
 from storage.journal import decode
+from storage.postgres import PgDb
 from storage.postings import subject_changed
 from storage.reactions import StanceOf, take_back
 from storage.spots import chunks
+from storage.sqlite import SqliteDb
 
+SAID = ("heard", "parked", "comment", "comment_words", "answer", "act_of", "person", "edition", "told", "ticket_report")
+"""Tables with words and names of people, and what was made of them."""
 AT_ONCE = 100  # comments, or pieces, that are dealt with in one transaction
-MERGED = 500  # pages of the index that are merged in one transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ class Old:
 
 # Reactions stand by piece, then person: with a look at each piece a person's are found without an index of their own,
 # which would cost 20 bytes a reaction.
-_REACTED = """from person p cross join piece its cross join reaction r on r.piece_id=its.id and r.person_id=p.id"""
+_REACTED = "from person p cross join piece its on 1=1 cross join reaction r on r.piece_id=its.id and r.person_id=p.id"
 
 
 async def of_person(db: Reader, hashed: str) -> Kept:
@@ -65,8 +69,9 @@ async def of_person(db: Reader, hashed: str) -> Kept:
     return Kept(comments=counts["comments"], reactions=counts["reactions"], follows=counts["follows"])
 
 
-async def everything_of(db: Db, hashed: str) -> dict[str, list[dict[str, Any]]]:
+async def everything_of(db: Db, platform: str, account: str) -> dict[str, list[dict[str, Any]]]:
     """Every row of one person, JSON-ready but for its times in microseconds."""
+    hashed = db.whose(platform, account)
     person = await db.read(
         "select platform, account, name, opted_out, looked_at, forgotten_at from person where hash=?", hashed
     )
@@ -105,7 +110,8 @@ async def everything_of(db: Db, hashed: str) -> dict[str, list[dict[str, Any]]]:
         hashed,
     )
     found = {"person": person, "comments": comments, "reactions": reactions, "follows": follows, "reports": reports}
-    found |= {"answers": answered, "acts": done}
+    here = await _moderated(db, hashed, platform)
+    found |= {"answers": answered, "acts": done, "moderates": [{"place": place} for _, place, _ in here]}
     rows = {name: [dict(row) for row in some] for name, some in found.items()}
     return rows | {"waiting": await _waiting(db, hashed)}
 
@@ -141,11 +147,21 @@ async def forget(
         await erase_comment(tx, one["id"], now)
     await take_back(tx, await tx.read(f"select r.* {_REACTED} where p.id=?", person), stance_of, now)
     await tx.run("delete from follow where person_id=?", person)
+    for place, _, ids in await _moderated(tx, hashed, platform):
+        left = [one for one in ids if tx.whose(platform, one) != hashed]
+        await tx.run("update place set moderators=? where id=?", " ".join(left), place)
     await answers.forget(tx, person, now)
     await tickets.forget(tx, person, hashed, now)
     for target in await acts.forget(tx, person):
         if target.startswith("#"):  # a card tells who decided
             await subject_changed(tx, queueing.SUBJECT, int(target.removeprefix("#")), now)
+
+
+async def _moderated(db: Db | Tx, hashed: str, platform: str) -> list[tuple[int, str, list[str]]]:
+    """The places that name somebody as their moderator: id, address, and all ids that each names."""
+    rows = await db.read("select id, channel, moderators from place where platform=? and moderators <> ''", platform)
+    named = [(row["id"], f"{platform}:{row['channel']}", row["moderators"].split()) for row in rows]
+    return [one for one in named if any(db.whose(platform, each) == hashed for each in one[2])]
 
 
 # --- what is old, and places that were left ---
@@ -224,26 +240,22 @@ async def purge_place(db: Db, place: int, left: datetime, stance_of: StanceOf, n
 # --- traces ---
 
 
-async def clear_traces(db: SqliteDb) -> bool:
+async def clear_traces(db: Db) -> bool:
     """After erasures: let the index and the log keep no words of what is gone. False if it is to be done again.
 
-    A deleted row's tokens stand in the index until its segments are merged, and everything stands in the log until that
-    is emptied. Pages that become free are overwritten (`secure_delete`).
+    In a file, a deleted row's tokens stand in the index until its segments are merged, and everything stands in the log
+    until that is emptied. Pages that become free are overwritten (`secure_delete`). On a server a row as it was before
+    stands beside it until a vacuum; what is then left on its disk, in its log and its copies is its operator's to end:
+    see docs/operating.md.
     """
     marked = await db.read("select value from fact where name=?", TRACES)
     if not marked:
         return True
-    first = True
-
-    async def merge(tx: Tx) -> bool:
-        done = await tx.run(
-            "insert into comment_words(comment_words, rank) values('merge', ?)", -MERGED if first else MERGED
-        )
-        return done >= 2  # of the engine's own tables; fewer say that nothing is left to do
-
-    while await db.write(merge):
-        first = False
-    if not await db.shrink_log():
+    await words_of(db, "comment_words").tidy(db)
+    if isinstance(db, SqliteDb) and not await db.shrink_log():
         return False
+    if isinstance(db, PgDb):
+        async with db.apart() as connection:
+            await connection.execute(f"vacuum {', '.join(SAID)}")
     await db.write(lambda tx: tx.run("delete from fact where name=? and value=?", TRACES, marked[0]["value"]))
     return True

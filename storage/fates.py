@@ -14,12 +14,15 @@ from datetime import datetime
 from typing import Self
 
 from core.times import micros
-from storage.db import Reader, Tx, marks
+from storage.db import Reader, Row, Tx, marks
 
 ERASED = "erased"
-_HASH = "whose(a.platform, 'comment ' || a.channel || ' ' || a.anchor)"  # no account has spaces
+PAGE = 5_000  # comments that are looked at by one statement, where all are
 _DONE = "ledger"
 """The fact up to which line the ledger was carried out."""
+_STANDING = """select c.id, a.platform, a.channel, a.anchor from comment c join anchor a on a.id=c.anchor_id
+    where c.state<>'erased'"""
+"""A select of comments and their messages; more conditions follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,21 +44,23 @@ class Fate:
             return None
 
 
+def _hash(tx: Tx, row: Row) -> str:
+    """Of a row of `_STANDING`."""
+    return tx.whose(row["platform"], f"comment {row['channel']} {row['anchor']}")  # no account has spaces
+
+
 async def note(tx: Tx, comment: int, state: str, now: datetime) -> None:
     """Have it in the ledger before this transaction is in the database. Called before the comment is erased."""
-    row = await tx.one(
-        f"select {_HASH} as hash from comment c join anchor a on a.id=c.anchor_id where c.id=? and c.state<>'erased'",
-        comment,
-    )
+    row = await tx.one(f"{_STANDING} and c.id=?", comment)
     if row is None:
         return
     number = await tx.one(
         """insert into fact(name, value) values(?,'1') on conflict(name) do update
-           set value=cast(cast(value as integer) + 1 as text) returning value""",
+           set value=cast(cast(fact.value as bigint) + 1 as text) returning value""",
         _DONE,
     )
     assert number is not None
-    tx.outside(json.dumps({"n": int(number["value"]), "comment": row["hash"], "state": state, "at": micros(now)}))
+    tx.outside(json.dumps({"n": int(number["value"]), "comment": _hash(tx, row), "state": state, "at": micros(now)}))
 
 
 async def done(db: Reader) -> int:
@@ -81,16 +86,22 @@ async def take(tx: Tx, comments: Sequence[int] | None = None) -> list[tuple[int,
     """Of these comments (None: of all) those of which the ledger said something that is still to be done, with the
     state that they are to have. It is asked once.
     """
-    if await tx.one("select 1 from fate limit 1") is None:
+    if await tx.one("select 1 as n from fate limit 1") is None:
         return []
-    these = "1=1" if comments is None else f"c.id in ({marks(len(comments))})"
-    rows = await tx.read(
-        f"""select c.id, f.hash, f.state from comment c join anchor a on a.id=c.anchor_id
-            join fate f on f.hash={_HASH} where c.state<>'erased' and {these}""",
-        *(comments or ()),
-    )
-    await tx.many("delete from fate where hash=?", [(row["hash"],) for row in rows])
-    return [(row["id"], row["state"]) for row in rows]
+    these = "" if comments is None else f"and c.id in ({marks(len(comments))})"
+    page = f"{_STANDING} {these} and c.id > ? order by c.id limit {PAGE}"
+    found: list[tuple[int, str]] = []
+    after = 0
+    while rows := await tx.read(page, *(comments or ()), after):
+        numbers = {_hash(tx, row): row["id"] for row in rows}
+        fates = await tx.read(
+            f"select f.hash, f.state from {tx.dialect.texts} as one join fate f on f.hash=one.value",
+            json.dumps(list(numbers)),
+        )
+        await tx.many("delete from fate where hash=?", [(row["hash"],) for row in fates])
+        found += [(numbers[row["hash"]], row["state"]) for row in fates]
+        after = rows[-1]["id"]
+    return found
 
 
 async def know_nothing(tx: Tx) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from core.times import micros, moment
-from storage.db import Reader, Row, SqliteDb, StorageError
+from storage.db import Db, Reader, Row, StorageError
 from storage.disk import read_only
+from storage.fulltext import TABLES, words_of
 from storage.memos import Memos
+from storage.sqlite import SQLITE, SqliteDb
 
 CHECK = "check"  # the memo that tells how the last check ended
 COMPLAINTS = 5  # lines of a damaged file's report: the first tell enough
@@ -24,6 +26,8 @@ class Aside:
 
     Each reading opens and closes a connection of its own, in its thread: who is cancelled leaves nothing half closed.
     """
+
+    dialect = SQLITE
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -69,9 +73,12 @@ async def version(db: Reader) -> int:
     return int((await db.read("select max(version) as version from schema_version"))[0]["version"] or 0)
 
 
-async def optimize(db: SqliteDb) -> None:
-    """Let SQLite bring its statistics up to date, where they need it."""
-    await db.write(lambda tx: tx.run("pragma optimize"))
+async def optimize(db: Db) -> None:
+    """Bring the index of words together, and a file's statistics up to date; a server sees to its own."""
+    if isinstance(db, SqliteDb):
+        await db.write(lambda tx: tx.run("pragma optimize"))
+    for table in TABLES.values():
+        await words_of(db, table).tidy(db)
 
 
 async def newest(db: Reader) -> datetime | None:

@@ -16,20 +16,26 @@ from storage.db import Db, Tx
 from storage.journal import decode, encode
 from storage.outside import Outside
 from storage.reactions import StanceOf, fold_cleared, fold_reactions
-from storage.spots import Folded, anchors_at, park
+from storage.spots import Folded, anchors_at, park, unpark
 
 
 async def fold(db: Db, stance_of: StanceOf, outside: Outside, now: datetime, limit: int = 1000) -> Folded:
     """Fold up to `limit` journal rows, oldest first. `events` 0 means that the journal is empty."""
-    return await db.write(lambda tx: _fold(tx, stance_of, outside, now, limit))
+    return await db.write(lambda tx: _fold(tx, stance_of, outside, now, limit, db.shared))
 
 
-async def _fold(tx: Tx, stance_of: StanceOf, outside: Outside, now: datetime, limit: int) -> Folded:
-    journal = await tx.read("select id, body from heard order by id limit ?", limit)
-    done = Folded(events=len(journal))
-    if not journal:
+async def _fold(tx: Tx, stance_of: StanceOf, outside: Outside, now: datetime, limit: int, shared: bool) -> Folded:
+    # Exactly these, not all up to a number: where many processes write, a lower number may appear after a higher one.
+    # Another process may fold meanwhile; units take turns, so that no event is taken twice.
+    taken = await tx.read(
+        "delete from heard where id in (select id from heard order by id limit ?) returning id, body", limit
+    )
+    done = Folded(events=len(taken))
+    if not taken:
         return done
-    told = await _today(tx, [row["body"] for row in journal], now, done)
+    if shared:
+        await outside.read_again(tx)
+    told = await _today(tx, [row["body"] for row in sorted(taken, key=lambda row: int(row["id"]))], now, done)
     events = [(body, event) for body, event in told if outside.takes(event)]  # who opted out meanwhile
     done.dropped += len(told) - len(events)
     # Kind by kind, since statements for many events at once are far cheaper. The order within a kind does not matter
@@ -51,7 +57,6 @@ async def _fold(tx: Tx, stance_of: StanceOf, outside: Outside, now: datetime, li
             case _:
                 continue
     await recall.advance(tx, [one for _, one in events if isinstance(one, Read)])
-    await tx.run("delete from heard where id <= ?", journal[-1]["id"])
     return done
 
 
@@ -85,7 +90,7 @@ async def _fold_copied(tx: Tx, run: list[tuple[str, Copied]], now: datetime, don
                on conflict do nothing""",
             event.platform, event.channel, event.anchor, source.place, source.piece, source.section,
         )  # fmt: skip
-        await postings.unpark(tx, event.platform, event.channel, event.anchor)
+        await unpark(tx, {(event.platform, event.channel, event.anchor)})
 
 
 async def _fold_removed(tx: Tx, event: Removed, now: datetime, done: Folded) -> None:

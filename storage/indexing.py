@@ -2,8 +2,8 @@
 
 A comment's row is its *shelf* above its own number. The shelf is the place where it was said, so the comments of one
 place stand together, newest last, and who sees few comments never pays for the others. A passage's row is its piece's
-number above a slot. The tables are contentless: to forget a text they must be given its words again, and nobody but
-the same rules gives the same tokens, so what was indexed by other rules (`core.tokens.RULES`) is indexed anew at start.
+number above a slot. To forget a text the index may need its words again (`storage.fulltext`), and nobody but the same
+rules gives the same tokens, so what was indexed by other rules (`core.tokens.RULES`) is indexed anew at start.
 """
 
 from __future__ import annotations
@@ -16,20 +16,16 @@ import structlog
 from core.passages import passages
 from core.pieces import Piece
 from core.times import DAY
-from core.tokens import RULES, plain, tokens
+from core.tokens import RULES, plain
 from storage import pieces
 from storage.db import Db, Tx
+from storage.fulltext import SHELF, TABLES, Change, words_of
 
 log = structlog.get_logger()
 
-SHELF = 40  # bits of a comment's number in its row
-NUMBER = (1 << SHELF) - 1
 SLOT = 16  # bits of a passage's slot in its row
 SLOTS = 1 << SLOT  # the first one is the head's
 AT_ONCE = {"piece": 200, "comment": 5_000}  # that are indexed anew in one transaction
-
-Change = tuple[int, str | None, str | None]
-"""A row, its plain text before and after; None where there is none."""
 
 
 async def index_piece(tx: Tx, piece: Piece) -> None:
@@ -55,14 +51,13 @@ async def index_piece(tx: Tx, piece: Piece) -> None:
             new.append((row, section, words))
     await tx.many("delete from passage where id=?", [(row,) for row, old, _ in changes if old is not None])
     await tx.many("insert into passage(id, section, words) values(?,?,?)", new)
-    await _index(tx, "passage_words", changes)
+    await words_of(tx, "passage_words").change(tx, changes)
 
 
 async def index_comments(tx: Tx, changes: Sequence[tuple[int, int, str | None, str | None]]) -> None:
     """Keep the index in step with comments: (number, shelf, text before, text after) each."""
-    await _index(
+    await words_of(tx, "comment_words").change(
         tx,
-        "comment_words",
         [
             ((shelf << SHELF) + number, None if old is None else plain(old), None if new is None else plain(new))
             for number, shelf, old, new in changes
@@ -91,15 +86,6 @@ async def keep_shelves(tx: Tx, old: int, new: int) -> None:
     await tx.run("insert into shelf(place_id, shelf) values(?,?) on conflict do nothing", new, old)
 
 
-async def _index(tx: Tx, table: str, changes: Sequence[Change]) -> None:
-    """Rising rows, since the engine begins a new segment whenever a row is lower than the one before."""
-    ordered = sorted(changes)
-    if gone := [(row, tokens(old)) for row, old, _ in ordered if old]:
-        await tx.many(f"insert into {table}({table}, rowid, words) values('delete', ?, ?)", gone)
-    if come := [(row, tokens(new)) for row, _, new in ordered if new]:
-        await tx.many(f"insert into {table}(rowid, words) values(?, ?)", come)
-
-
 # --- all anew: a table that is new, or rules that changed ---
 
 
@@ -116,11 +102,12 @@ async def renew(db: Db) -> None:
         while some := await db.write(lambda tx, what=what: _go_on(tx, what)):  # type: ignore[misc]
             done += some
             log.info("search.indexing", what=what, done=done, of=total)
+        if done:
+            await words_of(db, TABLES[what]).tidy(db)
 
 
 async def _begin(tx: Tx, what: Literal["piece", "comment"]) -> None:
-    table = "passage_words" if what == "piece" else "comment_words"
-    await tx.run(f"insert into {table}({table}) values('delete-all')")
+    await words_of(tx, TABLES[what]).clear(tx)
     await tx.run("delete from passage" if what == "piece" else "delete from comment_day")
     await tx.run(
         """insert into indexed(what, rules, upto) values(?,?,0)

@@ -36,6 +36,11 @@ class Wishes:
     forgotten: int | None = None
 
 
+def beside(key: Path) -> Path:
+    """Where the ledger is if nothing else was said."""
+    return key.with_name(f"{key.stem}.erasures")
+
+
 class Ledger:
     """The file at a path; made with the first line. Called from several threads."""
 

@@ -36,7 +36,7 @@ async def merge(tx: Tx, gone: Piece, kept: Piece, now: datetime) -> int:
     await tx.run("update piece set link_key=null where id=?", gone.number)  # by its address, `kept` is found
     await tx.run(
         """insert into piece_topic(topic_id, piece_id, added_by)
-           select topic_id, ?, added_by from piece_topic where piece_id=?
+           select topic_id, cast(? as bigint), added_by from piece_topic where piece_id=?
              and topic_id not in (select topic_id from topic_off where piece_id=?) on conflict do nothing""",
         kept.number, gone.number, kept.number,
     )  # fmt: skip
@@ -59,8 +59,9 @@ async def _move_reactions(tx: Tx, gone: int, kept: int) -> None:
     )  # fmt: skip
     for table, column in (("emoji_hour", "emoji_id"), ("stance_hour", "stance")):
         await tx.run(
-            f"""insert into {table}(piece_id, hour, {column}, n) select ?, hour, {column}, n from {table}
-                where piece_id=? on conflict(piece_id, hour, {column}) do update set n={table}.n+excluded.n""",
+            f"""insert into {table}(piece_id, hour, {column}, n)
+                select cast(? as bigint), hour, {column}, n from {table} where piece_id=?
+                on conflict(piece_id, hour, {column}) do update set n={table}.n+excluded.n""",
             kept, gone,
         )  # fmt: skip
         await tx.run(f"delete from {table} where piece_id=?", gone)

@@ -89,13 +89,15 @@ async def _follow(tx: Tx, platform: str, old: str, new: str, now: datetime) -> N
     )  # fmt: skip
     await tx.run(
         """insert into tombstone(anchor, channel, platform, at)
-           select anchor, ?, platform, at from tombstone where platform=? and channel=? on conflict do nothing""",
+           select anchor, cast(? as text), platform, at from tombstone where platform=? and channel=?
+           on conflict do nothing""",
         new, platform, old,
     )  # fmt: skip
     await tx.run("delete from tombstone where platform=? and channel=?", platform, old)
     await tx.run(
         """insert into watermark(platform, spot, newest)
-           select platform, ?, newest from watermark where platform=? and spot=? on conflict do nothing""",
+           select platform, cast(? as text), newest from watermark where platform=? and spot=?
+           on conflict do nothing""",
         new, platform, old,
     )  # fmt: skip
     await tx.run("delete from watermark where platform=? and spot=?", platform, old)
@@ -122,8 +124,8 @@ async def _merge(tx: Tx, old: int, new: int, now: datetime) -> None:
     for table in ("anchor", "comment", "catchup", "edition", *(() if has_own else ("schedule",))):
         await tx.run(f"update {table} set place_id=? where place_id=?", new, old)
     await tx.run(
-        """insert into source_place(source_id, place_id) select source_id, ? from source_place where place_id=?
-           on conflict do nothing""",
+        """insert into source_place(source_id, place_id) select source_id, cast(? as bigint) from source_place
+           where place_id=? on conflict do nothing""",
         new, old,
     )  # fmt: skip
     await tx.run("update place set paused=? where id=?", REMOVED, old)

@@ -10,7 +10,7 @@ from datetime import datetime
 from core.chat import Commented, Heard, Reacted
 from core.times import micros, moment
 from storage import comments, erasing, fates
-from storage.db import Db, StorageError, Tx
+from storage.db import Db, Reader, StorageError, Tx
 from storage.ledger import Ledger
 from storage.reactions import StanceOf
 
@@ -27,20 +27,33 @@ class Outside:
         if ledger is not None:
             db.append = ledger.append
         self._out: set[str] | None = None
+        self._going: set[str] = set()  # who is being opted out at this moment
+        self._read = 0.0  # when, by the loop's clock
         self._forgotten: dict[str, int] = {}
         self._changing = asyncio.Lock()
 
     async def ready(self) -> None:
-        """Read who it is, once; before that nobody can be told apart."""
-        if self._out is not None:
+        """Read who it is: once, and again from time to time where other processes write too. Before that nobody can be
+        told apart.
+        """
+        if not self._is_old():
             return
         async with self._changing:
-            if self._out is None:  # many may have waited for the first
-                rows = await self._db.read(
-                    "select hash, opted_out, forgotten_at from person where opted_out=1 or forgotten_at is not null"
-                )
-                self._forgotten = {row["hash"]: row["forgotten_at"] for row in rows if row["forgotten_at"] is not None}
-                self._out = {row["hash"] for row in rows if row["opted_out"]}
+            if self._is_old():  # many may have waited for the first
+                await self.read_again(self._db)
+
+    def _is_old(self) -> bool:
+        late = self._db.shared and asyncio.get_running_loop().time() > self._read + self._db.doze
+        return self._out is None or late
+
+    async def read_again(self, db: Reader) -> None:
+        """What another process wrote counts from now on. In a transaction it is what counts for all it does."""
+        self._read = asyncio.get_running_loop().time()
+        rows = await db.read(
+            "select hash, opted_out, forgotten_at from person where opted_out=1 or forgotten_at is not null"
+        )
+        self._forgotten = {row["hash"]: row["forgotten_at"] for row in rows if row["forgotten_at"] is not None}
+        self._out = {row["hash"] for row in rows if row["opted_out"]} | self._going
 
     def holds(self, platform: str, account: str) -> bool:
         """Whether nothing of this account is to be kept. After `ready` only."""
@@ -80,6 +93,7 @@ class Outside:
             assert self._out is not None
             whose = self._db.whose(platform, account)
             if out:  # before the row is there: nothing slips in between
+                self._going.add(whose)
                 self._out.add(whose)
             try:
                 if self._ledger is not None:
@@ -90,6 +104,8 @@ class Outside:
                 if out:  # it was not kept, and the person is told so
                     self._out.discard(whose)
                 raise
+            finally:
+                self._going.discard(whose)
             if not out:
                 self._out.discard(whose)
             return True

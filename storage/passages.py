@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+from core.query import Query
 from core.text import fold
+from storage.fulltext import NUMBER, words_of
 from storage.indexing import SLOT, SLOTS
-from storage.question import Ask, Hit, bm25, freshness, match, weights_of, with_times
+from storage.question import Ask, Hit, bm25, freshness, weights_of, with_times
 
 HEAD_WEIGHT = 3  # sections that count as much as the head, where the title stands
 
@@ -20,8 +23,8 @@ async def pieces_that_hold(ask: Ask) -> list[Hit]:
     """The newest published pieces that hold every term, each anywhere in the piece, and satisfy every field. What is
     spoken of in more sections, and in the title, is better.
     """
-    found, spoken = await _found_pieces(ask)
-    weights = await weights_of(ask, "passage_words", len(found))
+    weights = await weights_of(ask, "passage_words")
+    found, spoken = await _found_pieces(ask, weights)
     return [
         Hit(
             kind="piece",
@@ -33,50 +36,50 @@ async def pieces_that_hold(ask: Ask) -> list[Hit]:
     ]
 
 
-async def _found_pieces(ask: Ask) -> tuple[list[tuple[int, int]], Spoken]:
+async def _found_pieces(ask: Ask, weights: Sequence[float]) -> tuple[list[tuple[int, int]], Spoken]:
     """(number, published) of each, and how much they speak of the terms."""
     if not ask.query.terms:
-        return await _shown_pieces(ask, "piece p", []), []
+        return await _shown_pieces(ask, "piece p", [], 0), []
     deep = ask.ranked * 8
     while True:
-        spoken, floor = await _newest_spoken(ask, deep)
+        spoken, floor = await _newest_spoken(ask, weights, deep)
         numbers = set(spoken[0]).intersection(*spoken[1:])
-        source = "json_each(?) as found cross join piece p on p.id=found.value"
-        found = await _shown_pieces(ask, source, [json.dumps([one for one in numbers if one >= floor])])
+        source = f"{ask.db.dialect.numbers} as found cross join piece p on p.id=found.value"
+        found = await _shown_pieces(ask, source, [json.dumps([one for one in numbers if one >= floor])], floor)
         if floor == 0 or len(found) == ask.ranked:
             return found, spoken
         deep *= 8
 
 
-async def _newest_spoken(ask: Ask, deep: int) -> tuple[Spoken, int]:
-    """(what the `deep` newest passages of each term say, floor): nothing is left out from the piece `floor` up."""
-    spoken: Spoken = []
+async def _newest_spoken(ask: Ask, weights: Sequence[float], deep: int) -> tuple[Spoken, int]:
+    """(what the `deep` newest passages of each term say, floor): nothing is left out from the piece `floor` up. The
+    rarest word goes deepest down, so it comes first; the others are not read below.
+    """
+    words, terms = words_of(ask.db, "passage_words"), ask.query.terms
+    spoken: Spoken = [Counter()] * len(terms)
     floor = 0
-    for one in ask.query.terms:
-        rows = await ask.db.read(
-            "select rowid as id from passage_words where passage_words match ? order by rowid desc limit ?",
-            match(one), deep,
-        )  # fmt: skip
-        pieces: Counter[int] = Counter()
-        for row in rows:
-            passage = row["id"]
-            pieces[passage >> SLOT] += 1 if passage % SLOTS else HEAD_WEIGHT
-        spoken.append(pieces)
-        if len(rows) == deep:
-            floor = max(floor, rows[-1]["id"] >> SLOT)
+    for number in sorted(range(len(terms)), key=lambda number: -weights[number]):
+        asked = Query(terms=(terms[number],))
+        found, lowest = await words.newest(ask.db, asked, [0], floor << SLOT, NUMBER, deep)
+        spoken[number] = Counter(passage >> SLOT for passage in found)
+        for passage in found:
+            if passage % SLOTS == 0:
+                spoken[number][passage >> SLOT] += HEAD_WEIGHT - 1
+        floor = max(floor, lowest >> SLOT)
     return spoken, floor
 
 
-async def _shown_pieces(ask: Ask, source: str, args: list[Any]) -> list[tuple[int, int]]:
-    """Of the pieces `p` of a source the newest that may be shown and satisfy the fields."""
+async def _shown_pieces(ask: Ask, source: str, args: list[Any], floor: int) -> list[tuple[int, int]]:
+    """Of the pieces `p` of a source the newest that may be shown and satisfy the fields; none is below the floor."""
     condition = " and +p.id in (select piece_id from piece_topic where topic_id=?)" * len(ask.scope.topics)
     more: list[Any] = [*ask.scope.topics]
     if ask.query.by:
-        condition += " and +p.author in (select value from json_each(?))"
+        condition += f" and +p.author in (select value from {ask.db.dialect.texts} as author)"
         more.append(json.dumps(await _authors(ask)))
-    unwanted = f" and p.id not in (select rowid >> {SLOT} from passage_words where passage_words match ?)"
-    condition += unwanted * len(ask.query.without)
-    more += map(match, ask.query.without)
+    for one in ask.query.without:
+        holding, values = words_of(ask.db, "passage_words").holding(Query(terms=(one,)))
+        condition += f" and p.id not in (select w.id >> {SLOT} from ({holding}) w where w.id >= ?)"
+        more += [*values, floor << SLOT]
     condition, more = with_times(ask, condition, more, "p.published_at")
     rows = await ask.db.read(
         f"""select p.id, p.published_at from {source} where p.state='published' {condition}

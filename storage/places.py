@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from core.errors import Refusal
 from core.placing import REMOVED
 from core.times import micros
 from storage.db import Db, Reader, Row, Tx, marks
+from storage.leases import Share, places_of
 
 _STANDS = f"coalesce(paused, '') <> '{REMOVED}'"
 
@@ -160,17 +161,22 @@ async def pause(tx: Tx, place: Place, reason: str) -> bool:
 # --- lanes ---
 
 
-async def claim_lanes(db: Db, owner: str, now: datetime, lease: int, limit: int) -> list[Place]:
-    """Take up to `limit` places that are due and that nobody works on, most overdue first. `lease` in microseconds."""
+async def claim_lanes(
+    db: Db, owner: str, now: datetime, lease: int, limit: int, shares: Mapping[str, Share] | None = None
+) -> list[Place]:
+    """Take up to `limit` places that are due and that nobody works on, most overdue first. `lease` in microseconds.
+    Only those of our shares, by platform.
+    """
     at = micros(now)
+    ours, parts = places_of(shares)
 
     async def work(tx: Tx) -> list[Place]:
         rows = await tx.read(
             f"""update place set lease_until=?, owner=? where id in (
-                    select id from place where due_at <= ? and lease_until <= ? and paused is null
+                    select id from place where due_at <= ? and lease_until <= ? and paused is null {ours}
                     order by due_at limit ? {db.dialect.claim})
                 returning *""",
-            at + lease, owner, at, at, limit,
+            at + lease, owner, at, at, *parts, limit,
         )  # fmt: skip
         return [_place(row) for row in rows]
 
@@ -205,8 +211,9 @@ async def wake_lanes(tx: Tx, place_ids: Iterable[int], due: int) -> None:
     )
 
 
-async def next_due(db: Db) -> int | None:
+async def next_due(db: Db, shares: Mapping[str, Share] | None = None) -> int | None:
     """When the next lane that runs is due, in microseconds."""
-    rows = await db.read("select min(due_at) as due from place where paused is null and lease_until=0")
+    ours, parts = places_of(shares)
+    rows = await db.read(f"select min(due_at) as due from place where paused is null and lease_until=0 {ours}", *parts)
     due: int | None = rows[0]["due"]
     return due

@@ -12,6 +12,7 @@ from core.settle import Doing, Leaf
 from core.times import micros, moment
 from storage.db import Db, Reader, Row, Tx, marks
 from storage.places import wake_lanes
+from storage.spots import unpark
 
 Want = Literal["show", "gone"]
 PostingState = Literal["due", "done", "waiting", "stuck", "withdrawn", "skipped", "review"]
@@ -170,7 +171,8 @@ async def place_leaves(tx: Tx, posting: int, names: Iterable[tuple[str, int]]) -
     """
     await tx.many(
         """insert into leaf(posting_id, name, position, doing, doing_since)
-           select id, ?, ?, case when doubted_at is not null then 'send' end, doubted_at from posting where id=?
+           select id, cast(? as text), cast(? as bigint), case when doubted_at is not null then 'send' end, doubted_at
+           from posting where id=?
            on conflict(posting_id, name) do update set position=excluded.position""",
         [(name, position, posting) for name, position in names],
     )
@@ -238,15 +240,7 @@ async def shown(
                set piece_id=excluded.piece_id, section=excluded.section, leaf_id=excluded.leaf_id""",
             place.platform, there["channel"], anchor, place.id, piece, piece, section, rows[0]["id"],
         )  # fmt: skip
-        await unpark(tx, place.platform, there["channel"], anchor)
-
-
-async def unpark(tx: Tx, platform: str, channel: str, anchor: str) -> None:
-    """Give events that came before their message was known back to the journal."""
-    rows = await tx.read(
-        "delete from parked where anchor=? and channel=? and platform=? returning body", anchor, channel, platform
-    )
-    await tx.many("insert into heard(body) values(?)", [(row["body"],) for row in rows])
+    await unpark(tx, {(place.platform, there["channel"], anchor) for anchor in ref.anchors})
 
 
 async def vanished(tx: Tx, posting: int, name: str) -> None:

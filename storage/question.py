@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from core.query import Query
 from core.times import DAY
-from core.tokens import Term
 from storage.audience import Audience
 from storage.db import Reader
-from storage.indexing import NUMBER
+from storage.fulltext import NUMBER, words_of
 
 COMMON = 2_000  # a word in as many rows weighs as little as one in all
 K1, B = 1.2, 0.75  # BM25: how soon more of a word adds little, how much a long text is discounted
@@ -55,18 +54,6 @@ class Ask:
     first: int = 0  # no comment of a lower or higher number is meant
     last: int = NUMBER
 
-    @property
-    def match(self) -> str:
-        """The whole of it for the comments' index."""
-        return " NOT ".join(
-            [f"({' AND '.join(map(match, self.query.terms))})", *(match(one) for one in self.query.without)]
-        )
-
-
-def match(term: Term) -> str:
-    """A term as an FTS5 phrase. Tokens are ours, so nothing in them is syntax."""
-    return '"' + " ".join(term.tokens) + ('" *' if term.prefix else '"')
-
 
 def with_times(ask: Ask, condition: str, args: list[Any], column: str) -> tuple[str, list[Any]]:
     """A condition and its values with the times of the scope added, for a column that holds them."""
@@ -80,13 +67,12 @@ def with_times(ask: Ask, condition: str, args: list[Any], column: str) -> tuple[
 # --- weighing ---
 
 
-async def weights_of(ask: Ask, table: str, found: int) -> list[float]:
+async def weights_of(ask: Ask, table: str) -> list[float]:
     """How much each term weighs: the rarer the more. One term alone needs no look."""
-    if len(ask.query.terms) < 2 or not found:
+    if len(ask.query.terms) < 2:
         return [1.0] * len(ask.query.terms)
-    some = f"select count(*) as n from (select 1 from {table} where {table} match ? limit {COMMON})"
-    rows = await ask.db.read(" union all ".join([some] * len(ask.query.terms)), *map(match, ask.query.terms))
-    return [math.log(1 + COMMON / max(1, row["n"])) for row in rows]
+    counts = await words_of(ask.db, table).counts(ask.db, ask.query.terms, COMMON)
+    return [math.log(1 + COMMON / max(1, n)) for n in counts]
 
 
 def counts_of(ask: Ask, text: str) -> list[int]:

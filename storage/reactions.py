@@ -11,7 +11,7 @@ from typing import Any
 from core.chat import Cleared, Person, Reacted
 from core.folding import ReactionState, fold_reaction, hour_of
 from core.times import micros, moment
-from storage.db import Reader, Row, Tx, marks
+from storage.db import Db, Row, Tx, marks
 from storage.spots import Anchor, Folded, anchors_at, chunks, emoji_ids, park, people_ids
 
 StanceOf = Callable[[str], str | None]
@@ -102,7 +102,7 @@ async def _reactions_of(tx: Tx, pairs: list[tuple[int, int]]) -> dict[tuple[int,
     """Every reaction of these people on these pieces: a prefix of the primary key, so a few rows a pair."""
     found: dict[tuple[int, int], _Rows] = {pair: {} for pair in pairs}
     for some in chunks(pairs):
-        values = ",".join(["(?,?)"] * len(some))
+        values = ",".join(["(cast(? as bigint),cast(? as bigint))", *["(?,?)"] * (len(some) - 1)])
         sql = f"select * from reaction where (piece_id, person_id) in (values {values})"
         for row in await tx.read(sql, *(part for pair in some for part in pair)):
             state = ReactionState(bool(row["present"]), row["at"], row["source"])
@@ -268,12 +268,12 @@ async def take_back(tx: Tx, rows: Sequence[Row], stance_of: StanceOf, now: datet
     )
 
 
-async def pressed(db: Reader, piece: int, anchor: str, platform: str, account: str) -> dict[str, datetime]:
+async def pressed(db: Db, piece: int, anchor: str, platform: str, account: str) -> dict[str, datetime]:
     """The buttons that a person has pressed on a message and not taken back: emoji and when."""
     rows = await db.read(
         """select e.name, r.at from reaction r join emoji e on e.id=r.emoji_id join person p on p.id=r.person_id
            join anchor a on a.id=r.anchor_id
-           where r.piece_id=? and a.anchor=? and p.hash=whose(?, ?) and r.present=1 and r.source='button'""",
-        piece, anchor, platform, account,
+           where r.piece_id=? and a.anchor=? and p.hash=? and r.present=1 and r.source='button'""",
+        piece, anchor, db.whose(platform, account),
     )  # fmt: skip
     return {row["name"]: moment(row["at"]) for row in rows}

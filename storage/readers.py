@@ -14,10 +14,9 @@ Who = tuple[str, Person]
 
 async def person_id(tx: Tx, platform: str, person: Person) -> int:
     """The id of a person, made if new."""
-    await tx.run(
-        "insert into person(hash, platform) values(whose(?1, ?2), ?1) on conflict do nothing", platform, person.id
-    )
-    row = await tx.one("select id from person where hash=whose(?, ?)", platform, person.id)
+    hashed = tx.whose(platform, person.id)
+    await tx.run("insert into person(hash, platform) values(?,?) on conflict do nothing", hashed, platform)
+    row = await tx.one("select id from person where hash=?", hashed)
     assert row is not None
     return int(row["id"])
 
@@ -73,10 +72,9 @@ async def unfollow(db: Db, platform: str, person: Person, topic: int) -> bool:
 async def followed(db: Db, platform: str, person: Person) -> list[int]:
     """The topics that a person follows."""
     rows = await db.read(
-        """select f.topic_id from follow f join person p on p.id=f.person_id
-           where p.hash=whose(?, ?) order by f.topic_id""",
-        platform, person.id,
-    )  # fmt: skip
+        "select f.topic_id from follow f join person p on p.id=f.person_id where p.hash=? order by f.topic_id",
+        db.whose(platform, person.id),
+    )
     return [row["topic_id"] for row in rows]
 
 

@@ -20,13 +20,11 @@ from core.times import DAY, micros
 from core.tokens import plain
 from storage.audience import Audience
 from storage.db import Reader, Row
-from storage.indexing import NUMBER, SHELF
+from storage.fulltext import NUMBER, called, words_of
 from storage.passages import pieces_that_hold
-from storage.question import Ask, Hit, Scope, bm25, counts_of, freshness, match, weights_of, with_times
+from storage.question import Ask, Hit, Scope, bm25, counts_of, freshness, weights_of, with_times
 
 RANKED = 200  # most pieces, and most comments, that are weighed for one search
-AT_FIRST = 8_000  # rows of the index that are asked for at first
-A_LOOK = 50  # comments that are read in the time of one more look at a shelf
 FEW = 2_000  # comments that are rather read one by one, where a topic or an author leaves no more
 PEOPLE = 1_000  # most people that one name may mean
 
@@ -76,7 +74,7 @@ async def _comments(ask: Ask, people: Sequence[int]) -> list[Hit]:
     rows = await _few_comments(ask, people)
     if rows is None:
         rows = await (_indexed_comments(ask, people) if ask.query.terms else _newest_comments(ask, people))
-    weights = await weights_of(ask, "comment_words", len(rows))
+    weights = await weights_of(ask, "comment_words") if rows else []
     texts = [plain(row["text"]) for row in rows]
     usual = sum(map(len, texts)) / max(1, len(texts))
     return [
@@ -107,13 +105,14 @@ async def _few_comments(ask: Ask, people: Sequence[int]) -> list[Row] | None:
     """The newest comments that hold it, by reading all that people or a topic leave; None where these are too many."""
     args: list[Any]
     if people:
-        theirs, args = "json_each(?) as one cross join comment c on c.person_id=one.value", [json.dumps(people)]
+        theirs = f"{ask.db.dialect.numbers} as one cross join comment c on c.person_id=one.value"
+        args = [json.dumps(people)]
     elif ask.scope.topics:
         theirs = "piece_topic one cross join comment c on c.piece_id=one.piece_id and one.topic_id=?"
         args = [ask.scope.topics[0]]
     else:
         return None
-    some = await ask.db.read(f"select count(*) as n from (select 1 from {theirs} limit ?)", *args, FEW + 1)
+    some = await ask.db.read(f"select count(*) as n from (select 1 from {theirs} limit ?) theirs", *args, FEW + 1)
     if some[0]["n"] > FEW:
         return None
     rows = await _read_comments(ask, theirs, args, people, FEW)
@@ -122,20 +121,19 @@ async def _few_comments(ask: Ask, people: Sequence[int]) -> list[Row] | None:
 
 async def _newest_comments(ask: Ask, people: Sequence[int]) -> list[Row]:
     """The newest where no word is asked for."""
-    return await _read_comments(ask, "comment c", [], people, ask.ranked)
+    source = "(select * from comment where id between ? and ?) c"
+    return await _read_comments(ask, source, [ask.first, ask.last], people, ask.ranked)
 
 
 async def _indexed_comments(ask: Ask, people: Sequence[int]) -> list[Row]:
     """The newest comments that hold it, by the index: the newest of each shelf that may be seen, then those of them
     that satisfy everything else. If too few do, further down.
     """
-    found = "json_each(?) as found cross join comment c on c.id=found.value"
-    shelves = await _shelves(ask)
-    if (numbers := await _rare(ask, min(AT_FIRST, A_LOOK * len(shelves)))) is not None:
-        return await _read_comments(ask, found, [json.dumps(numbers)], people, ask.ranked)
-    deep = max(20, min(ask.ranked * 4 // 3, AT_FIRST // max(1, len(shelves))))
+    found = f"{ask.db.dialect.numbers} as found cross join comment c on c.id=found.value"
+    words, shelves = words_of(ask.db, "comment_words"), await _shelves(ask)
+    deep = ask.ranked * 4 // 3
     while True:
-        numbers, floor = await _newest(ask, shelves, deep)
+        numbers, floor = await words.newest(ask.db, ask.query, shelves, ask.first, ask.last, deep)
         rows = await _read_comments(ask, found, [json.dumps(numbers)], people, ask.ranked)
         if floor == 0 or len(rows) == ask.ranked:
             return rows
@@ -150,31 +148,21 @@ async def _read_comments(ask: Ask, source: str, args: Sequence[Any], people: Seq
     condition = " and +c.piece_id in (select piece_id from piece_topic where topic_id=?)" * len(ask.scope.topics)
     more: list[Any] = [*ask.scope.topics]
     if people:
-        condition += " and +c.person_id in (select value from json_each(?))"
+        condition += f" and +c.person_id in (select value from {ask.db.dialect.numbers} as one)"
         more.append(json.dumps(people))
     if not ask.query.terms:
-        unwanted = f" and c.id not in (select rowid & {NUMBER} from comment_words where comment_words match ?)"
-        condition += unwanted * len(ask.query.without)
-        more += map(match, ask.query.without)
+        for one in ask.query.without:
+            holding, values = words_of(ask.db, "comment_words").holding(Query(terms=(one,)))
+            condition += f" and c.id not in (select w.id & {NUMBER} from ({holding}) w)"
+            more += values
     condition, more = with_times(ask, condition, more, "c.at")
     return await ask.db.read(
         f"""select c.id, c.piece_id, c.section, c.text, c.at from {source}
             cross join place pl on pl.id=c.place_id cross join piece p on p.id=c.piece_id
             left join person h on h.id=c.person_id
-            where c.id between ? and ? and {seen} and {_SEEN} {condition} order by c.id desc limit ?""",
-        *args, ask.first, ask.last, *of_seen, *more, limit,
+            where {seen} and {_SEEN} {condition} order by c.id desc limit ?""",
+        *args, *of_seen, *more, limit,
     )  # fmt: skip
-
-
-async def _rare(ask: Ask, most: int) -> list[int] | None:
-    """All comments that hold it, if there are no more than so many. A look at each shelf would be dearer: it reads all
-    lists of a phrase's tokens there, however few comments hold them in a row.
-    """
-    rows = await ask.db.read(
-        f"select rowid & {NUMBER} as number from comment_words where comment_words match ? limit ?",
-        ask.match, most + 1,
-    )  # fmt: skip
-    return [row["number"] for row in rows] if len(rows) <= most else None
 
 
 async def _shelves(ask: Ask) -> list[int]:
@@ -188,39 +176,18 @@ async def _shelves(ask: Ask) -> list[int]:
     return [row["shelf"] for row in rows]
 
 
-async def _newest(ask: Ask, shelves: Sequence[int], deep: int) -> tuple[list[int], int]:
-    """(numbers, floor): of each shelf the `deep` newest comments that hold it; all that there are from `floor` up."""
-    rows = await ask.db.read(
-        f"""select (select json_group_array(number) from (
-                select w.rowid & {NUMBER} as number from comment_words w
-                where comment_words match ? and w.rowid between (shelf.value << {SHELF}) + ?
-                    and (shelf.value << {SHELF}) + ? order by w.rowid desc limit ?)) as numbers
-            from json_each(?) as shelf""",
-        ask.match, ask.first, ask.last, deep, json.dumps(shelves),
-    )  # fmt: skip
-    found = [json.loads(row["numbers"]) for row in rows]
-    floor = max((numbers[-1] for numbers in found if len(numbers) == deep), default=0)
-    return [number for numbers in found for number in numbers if number >= floor], floor
-
-
 async def _people(ask: Ask) -> list[int] | None:
     """Whoever of those who commented is called so, in whole or in part; None where these are too many."""
     found: set[int] = set()
     for name in ask.query.by:
         folded = fold(name)
+        condition, value = called(ask.db, folded)
         rows = await ask.db.read(
-            """select id, name from person where name glob ?
-               and exists(select 1 from comment where person_id=person.id) limit ?""",
-            f"*{''.join(map(_any_width, folded))}*", PEOPLE + 1,
+            f"""select id, name from person where {condition}
+                and exists(select 1 from comment where person_id=person.id) limit ?""",
+            value, PEOPLE + 1,
         )  # fmt: skip
         if len(rows) > PEOPLE:
             return None
         found |= {row["id"] for row in rows if folded in fold(row["name"])}
     return sorted(found)
-
-
-def _any_width(char: str) -> str:
-    """A character in either case and width, as a set of GLOB."""
-    both = {char, char.upper()[:1]}
-    wide = {"\u3000" if one == " " else chr(ord(one) + 0xFEE0) for one in both if " " <= one <= "~"}
-    return "[" + "".join(sorted(both | wide, key=lambda one: (one != "]", one == "^", one))) + "]"

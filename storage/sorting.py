@@ -39,7 +39,7 @@ async def again(tx: Tx, piece: int, now: datetime) -> None:
 async def all_again(tx: Tx, now: datetime) -> None:
     """Topics were changed: all pieces are to be sorted, after those that wait already."""
     await tx.run(
-        """insert into to_sort(piece_id, due_at) select id, ? from piece where true
+        """insert into to_sort(piece_id, due_at) select id, cast(? as bigint) from piece where true
            on conflict(piece_id) do update set attempts=0, round=to_sort.round+1""",
         micros(now),
     )

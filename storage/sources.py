@@ -11,6 +11,7 @@ from core.pieces import TextMode
 from core.times import micros, moment
 from storage.db import Db, Reader, Row, Tx, marks
 from storage.indexing import index_piece
+from storage.leases import Share, among
 from storage.pieces import piece
 from storage.postings import subject_changed
 
@@ -100,13 +101,16 @@ def _week_ago(now: datetime) -> int:
     return micros(now) - 7 * 86400 * 1_000_000
 
 
-async def due_feeds(db: Reader, now: datetime, limit: int, *, busy: Collection[int] = ()) -> list[Pollable]:
+async def due_feeds(
+    db: Reader, now: datetime, limit: int, *, busy: Collection[int] = (), share: Share | None = None
+) -> list[Pollable]:
     """Feeds that are to be polled, most overdue first; without those that are `busy`."""
     idle = f"and id not in ({marks(len(busy))})" if busy else ""
+    ours, parts = among("id", share)
     rows = await db.read(
-        f"""{_POLLABLE} where kind='feed' and paused is null and next_check_at <= ? {idle}
+        f"""{_POLLABLE} where kind='feed' and paused is null and next_check_at <= ? {idle} {ours}
             order by next_check_at limit ?""",
-        _week_ago(now), micros(now), *busy, limit,
+        _week_ago(now), micros(now), *busy, *parts, limit,
     )  # fmt: skip
     return [Pollable(_source(row), row["weekly"]) for row in rows]
 
@@ -117,8 +121,11 @@ async def pollable(db: Reader, number: int, now: datetime) -> Pollable:
     return Pollable(_source(rows[0]), rows[0]["weekly"])
 
 
-async def next_poll(db: Reader) -> datetime | None:
-    rows = await db.read("select min(next_check_at) as at from source where kind='feed' and paused is null")
+async def next_poll(db: Reader, share: Share | None = None) -> datetime | None:
+    ours, parts = among("id", share)
+    rows = await db.read(
+        f"select min(next_check_at) as at from source where kind='feed' and paused is null {ours}", *parts
+    )
     return _when(rows[0]["at"])
 
 
@@ -136,7 +143,7 @@ async def add_source(
     """Keep a new source. Refusal if the address is a source already."""
     rows = await tx.read(
         """insert into source(kind, address, title, text_mode, review, created_at, next_check_at, doubted_at)
-           values(?,?,?,?,?,?,?, (select cast(value as integer) from fact where name='doubted'))
+           values(?,?,?,?,?,?,?, (select cast(value as bigint) from fact where name='doubted'))
            on conflict do nothing returning *""",
         kind, address, title, text_mode, int(review), micros(now), micros(now) if kind == "feed" else None,
     )  # fmt: skip
@@ -302,9 +309,9 @@ async def failed(tx: Tx, number: int, code: str, sentence: str, next_check: date
     """A poll failed. Nothing else changes; without a next check the feed is paused with the sentence as its reason."""
     await tx.run(
         """update source set failures=failures+1, error_code=?, error=?, next_check_at=?,
-               paused=case when ? is null then ? else paused end where id=?""",
+               paused=coalesce(?, paused) where id=?""",
         code, sentence, None if next_check is None else micros(next_check),
-        None if next_check is None else 1, sentence, number,
+        sentence if next_check is None else None, number,
     )  # fmt: skip
 
 

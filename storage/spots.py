@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
 from core.chat import Person
 from core.times import micros
-from storage.db import Reader, Tx, marks
+from storage.db import Reader, Row, Tx, marks
 
 T = TypeVar("T")
 PARK = 24 * 3600 * 1_000_000  # µs an event on an unknown message waits for it
@@ -67,29 +67,29 @@ async def people_ids(tx: Tx, people: Iterable[tuple[str, Person]]) -> dict[tuple
     named: dict[tuple[str, str], str] = {}
     for platform, person in people:
         named[platform, person.id] = person.name or named.get((platform, person.id), "")
-    found: dict[tuple[str, str], int] = {}
-    renamed: list[tuple[str, int]] = []
+    hashes = {pair: tx.whose(*pair) for pair in sorted(named)}
+    found: dict[str, Row] = {}
 
-    async def look(accounts: Sequence[tuple[str, str]]) -> None:
-        for some in chunks(accounts):
-            values = ",".join(["(?,?)"] * len(some))
-            for row in await tx.read(
-                f"""select p.id, p.name, p.account is not null as shown, v.column1 as platform, v.column2 as account
-                    from (values {values}) v cross join person p on p.hash=whose(v.column1, v.column2)""",
-                *(part for pair in some for part in pair),
-            ):
-                found[row["platform"], row["account"]] = row["id"]
-                name = named[row["platform"], row["account"]]
-                if row["shown"] and name and name != row["name"]:
-                    renamed.append((name, row["id"]))
+    async def look() -> None:
+        for some in chunks([hashed for hashed in hashes.values() if hashed not in found]):
+            sql = f"select id, hash, name, account from person where hash in ({marks(len(some))})"
+            found.update({row["hash"]: row for row in await tx.read(sql, *some)})
 
-    await look(sorted(named))
-    missing = [pair for pair in sorted(named) if pair not in found]
+    await look()
+    missing = [(hashed, pair[0]) for pair, hashed in hashes.items() if hashed not in found]
     if missing:
-        await tx.many("insert into person(hash, platform) values(whose(?1, ?2), ?1) on conflict do nothing", missing)
-        await look(missing)
-    await tx.many("update person set name=? where id=?", renamed)
-    return found
+        await tx.many("insert into person(hash, platform) values(?,?) on conflict do nothing", missing)
+        await look()
+    people_found = {pair: found[hashed] for pair, hashed in hashes.items()}
+    await tx.many(
+        "update person set name=? where id=?",
+        [
+            (named[pair], row["id"])
+            for pair, row in people_found.items()
+            if row["account"] is not None and named[pair] not in ("", row["name"])
+        ],
+    )
+    return {pair: row["id"] for pair, row in people_found.items()}
 
 
 async def name_people(tx: Tx, people: Mapping[int, Person]) -> None:
@@ -125,3 +125,16 @@ async def park(tx: Tx, spot: Spot, body: str, now: datetime, done: Folded) -> No
         "insert into parked(anchor, channel, platform, body, until) values(?,?,?,?,?)",
         anchor, channel, platform, body, micros(now) + PARK,
     )  # fmt: skip
+
+
+async def unpark(tx: Tx, spots: Collection[Spot]) -> None:
+    """Give events that came before these messages were known back to the journal."""
+    if await tx.one("select 1 as some from parked limit 1") is None:
+        return
+    for some in chunks(sorted(spots)):
+        rows = await tx.read(
+            f"select * from parked where anchor in ({marks(len(some))}) order by id", *(anchor for _, _, anchor in some)
+        )
+        known = [row for row in rows if (row["platform"], row["channel"], row["anchor"]) in spots]
+        await tx.many("insert into heard(body) values(?)", [(row["body"],) for row in known])
+        await tx.many("delete from parked where id=?", [(row["id"],) for row in known])

@@ -7,10 +7,11 @@ background (`storage.sorting`).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.filters import renamed
 from core.pieces import Topic, TopicKind
 from core.text import fold
 from core.times import micros
@@ -63,6 +64,22 @@ async def rename(tx: Tx, topic: int, language: str, name: str, now: datetime) ->
         names = {**json.loads(row["names"]), language: name}
         await tx.run("update topic set names=? where id=?", json.dumps(names, ensure_ascii=False), topic)
     return taken
+
+
+async def say_in_filters(tx: Tx, names: Collection[str], name: str) -> list[tuple[str, str, str]]:
+    """Filters of places and rules of topics that say one of these (folded) names say another from now on; gives what
+    was changed: `PLATFORM:CHANNEL` or `topic KEY`, before, after.
+    """
+    changed = []
+    for row in await tx.read("select id, platform, channel, filter from place where filter <> ''"):
+        if (new := renamed(row["filter"], names, name)) != row["filter"]:
+            await tx.run("update place set filter=? where id=?", new, row["id"])
+            changed.append((f"{row['platform']}:{row['channel']}", row["filter"], new))
+    for row in await tx.read("select id, key, rule from topic where rule <> ''"):
+        if (new := renamed(row["rule"], names, name)) != row["rule"]:
+            await tx.run("update topic set rule=? where id=?", new, row["id"])
+            changed.append((f"topic {row['key']}", row["rule"], new))
+    return changed
 
 
 async def add_alias(tx: Tx, topic: int, alias: str, now: datetime, *, learned_from: int | None = None) -> int | None:
@@ -118,12 +135,13 @@ async def merge(tx: Tx, gone: int, into: int, now: datetime) -> None:
         return
     await tx.run(
         """insert into piece_topic(topic_id, piece_id, added_by)
-           select ?, piece_id, added_by from piece_topic where topic_id=?
+           select cast(? as bigint), piece_id, added_by from piece_topic where topic_id=?
              and piece_id not in (select piece_id from piece_topic where topic_id=?)""",
         into, gone, into,
     )  # fmt: skip
     await tx.run(
-        """insert into follow(person_id, topic_id, at) select person_id, ?, at from follow where topic_id=?
+        """insert into follow(person_id, topic_id, at)
+           select person_id, cast(? as bigint), at from follow where topic_id=?
              and person_id not in (select person_id from follow where topic_id=?)""",
         into, gone, into,
     )  # fmt: skip

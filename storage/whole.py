@@ -6,15 +6,14 @@ their words, as in every export.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from core.errors import Refusal
 from storage import fates
-from storage.copies import TABLES, doubt
+from storage.copies import doubt
 from storage.db import Reader, StorageError, Tx, marks
 
 STAYS = {
@@ -33,6 +32,10 @@ STAYS = {
     "piece_term": "made again",
     "term_count": "made again",
     "related": "made again",
+    "passage_words": "made again",
+    "comment_words": "made again",
+    "process": "of the minute",
+    "lease": "of the minute",
 }
 """Tables that no export holds, and why."""
 PASSING = {"doubted_at", "lease_until", "owner"}
@@ -54,8 +57,9 @@ async def head(db: Reader) -> dict[str, Any]:
 
 async def dump(db: Reader) -> AsyncIterator[Row]:
     """Every row of a database that nobody writes to, table by table, in the order of its key."""
-    for table in await _tables(db):
-        columns, key = await _columns(db, table)
+    for table in await ordered(db, STAYS):
+        columns, key = await columns_of(db, table)
+        columns = [one for one in columns if one not in PASSING]
         order = ", ".join(f'"{one}"' for one in key)
         said = ", ".join(_shown(table, one) for one in columns)
         after: list[Any] = []
@@ -79,10 +83,10 @@ async def load(tx: Tx, rows: Iterable[Row], now: datetime) -> dict[str, int]:
     """Fill an empty database; gives the number of rows by table. What is posted from now on is looked up first, since
     what was written out may have gone on. Refusal if something is there already, or a row does not fit.
     """
-    known = {table: set((await _columns(tx, table))[0]) for table in await _tables(tx)}
+    known = {table: set((await columns_of(tx, table))[0]) - PASSING for table in await ordered(tx, STAYS)}
     for table in known.keys() - {"person"}:
         if await tx.one(f'select 1 as n from "{table}" limit 1'):
-            raise Refusal("an export is read into an empty database only: set RONDAN_DATABASE to a new file")
+            raise Refusal("an export is read into an empty database only: set RONDAN_DATABASE to a new one")
     await tx.run("delete from person")  # those whose wishes were read at the start; the next one reads them again
     await fates.know_nothing(tx)
     counts: dict[str, int] = {}
@@ -101,6 +105,7 @@ async def load(tx: Tx, rows: Iterable[Row], now: datetime) -> dict[str, int]:
         counts[table] = counts.get(table, 0) + len(batch)
     await tx.run("delete from indexed")  # so all is indexed, at once or at the next start
     await tx.run("insert into to_sort(piece_id, due_at) select id, 0 from piece")
+    await number_on(tx)
     await doubt(tx, now)
     return counts
 
@@ -108,19 +113,35 @@ async def load(tx: Tx, rows: Iterable[Row], now: datetime) -> dict[str, int]:
 async def _put(tx: Tx, sql: str, rows: Iterable[list[Any]]) -> None:
     try:
         await tx.many(sql, rows)
-    except sqlite3.Error as error:
+    except Exception as error:  # whatever the engine says of a row that does not fit
         raise StorageError(str(error)) from error
 
 
-async def _tables(db: Reader) -> list[str]:
-    """The tables that an export holds, those that others refer to first."""
-    names = {row["name"] for row in await db.read(TABLES)} - STAYS.keys()
+async def number_on(db: Reader) -> None:
+    """Keys that number themselves go on behind those that came with their numbers; SQLite sees to it by itself."""
+    if db.dialect.name == "sqlite":
+        return
+    rows = await db.read(
+        """select table_name as name, column_name as key from information_schema.columns
+           where table_schema=current_schema() and is_identity='YES'"""
+    )
+    for row in rows:
+        table, key = row["name"], row["key"]
+        await db.read(
+            f"""select setval(pg_get_serial_sequence('{table}', '{key}'), coalesce(max({key}), 0) + 1, false)
+                from {table}"""
+        )
+
+
+async def ordered(db: Reader, without: Collection[str]) -> list[str]:
+    """All other tables, those that others refer to first."""
+    names = {row["name"] for row in await db.read(db.dialect.tables)} - set(without)
     first = [one for one in ("source", "piece", "topic", "place", "posting") if one in names]
     return [*first, *sorted(names - set(first))]
 
 
-async def _columns(db: Reader, table: str) -> tuple[list[str], list[str]]:
-    """All columns of a table that an export holds, and those of its key in order."""
-    rows = await db.read("select name, pk from pragma_table_info(?) order by cid", table)
+async def columns_of(db: Reader, table: str) -> tuple[list[str], list[str]]:
+    """All columns of a table, and those of its key in order."""
+    rows = await db.read(db.dialect.columns, table)
     key = [row["name"] for row in sorted(rows, key=lambda row: int(row["pk"])) if row["pk"]]
-    return [row["name"] for row in rows if row["name"] not in PASSING], key or ["rowid"]
+    return [row["name"] for row in rows], key

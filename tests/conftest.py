@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +21,10 @@ from core.chat import Desk, Ears, Place
 from core.document import Document, Heading, Paragraph, spans
 from core.pieces import Found
 from storage import places, schema
-from storage.db import SqliteDb
+from storage.db import Db
+from storage.postgres import PgDb
+from storage.sqlite import SqliteDb
+from tests.standins import postgres as pg
 
 if TYPE_CHECKING:
     from tests.newsroom import Newsroom
@@ -63,14 +69,55 @@ def logged() -> list[Any]:
     return capture.entries
 
 
-@pytest.fixture
-async def db(tmp_path: Path, clock: SetClock) -> AsyncIterator[SqliteDb]:
-    database = await SqliteDb.open(tmp_path / "rondan.db")
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server with an empty publication in the database `pattern`."""
+    with pg.server() as address:
+
+        async def lay_out() -> None:
+            with TemporaryDirectory() as folder:
+                await pg.execute(address, "create database pattern")
+                pattern = await PgDb.open(pg.at(address, "pattern"), Path(folder) / "key")
+                try:
+                    await schema.migrate(pattern, SetClock()())
+                    await pattern.write(lambda tx: tx.run("delete from fact where name='key'"))
+                finally:
+                    await pattern.close()
+
+        asyncio.run(lay_out())
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> str | None:
+    """The address of a PostgreSQL server, or None for SQLite. `on_sqlite` keeps a test to the latter."""
+    return request.getfixturevalue("postgres") if request.param == "postgres" else None
+
+
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""For tests of what only a file of one's own has: its log, its copies, its lock."""
+
+
+@asynccontextmanager
+async def opened(engine: str | None, folder: Path, clock: SetClock) -> AsyncIterator[Db]:
+    """An empty publication on this engine; its key, and what else it has, in a folder."""
+    database: Db
+    if engine is None:
+        database = await SqliteDb.open(folder / "rondan.db")
+    else:
+        database = await PgDb.open(await pg.created(engine, "pattern"), folder / "rondan.db.key")
     try:
         await schema.migrate(database, clock())
         yield database
     finally:
         await database.close()
+
+
+@pytest.fixture
+async def db(engine: str | None, tmp_path: Path, clock: SetClock) -> AsyncIterator[Db]:
+    """An empty publication, on either engine."""
+    async with opened(engine, tmp_path, clock) as database:
+        yield database
 
 
 class QuietRoom(RoomChat):
@@ -83,14 +130,14 @@ class QuietRoom(RoomChat):
         return f"http://chat/{place.channel}/{anchor}"
 
 
-async def add_place(db: SqliteDb, clock: SetClock, channel: str = "general", **settings: object) -> Place:
+async def add_place(db: Db, clock: SetClock, channel: str = "general", **settings: object) -> Place:
     """A place of the web platform, in English unless said."""
     values: dict[str, object] = {"id": 0, "platform": "web", "channel": channel, "community": "web", **settings}
     return await places.add_place(db, Place(**values), "place", clock())  # type: ignore[arg-type]
 
 
 @pytest.fixture
-async def room(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
+async def room(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
     """A publication with its desk and one place, `web:general`."""
     from tests.newsroom import Newsroom  # which is built from what stands here
 

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import re
 import sqlite3
 import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from core.errors import ConfigError
-from storage import schema
-from storage.db import SqliteDb, StorageError, Tx
-from tests.conftest import SetClock
+from storage import schema, sqlite, tables
+from storage.db import Db, StorageError, Tx
+from storage.sqlite import SqliteDb
+from tests.conftest import SetClock, on_sqlite
 
 INSERT = "insert into memo(platform, key, value) values('test', ?, ?)"
 
 
-async def test_rows_added_at_once_are_all_kept_and_readable_after_their_await(db: SqliteDb) -> None:
+async def test_rows_added_at_once_are_all_kept_and_readable_after_their_await(db: Db) -> None:
     await asyncio.gather(*(db.add(INSERT, (f"k{n}", "v")) for n in range(500)))
     rows = await db.read("select count(*) as n from memo")
     assert rows[0]["n"] == 500
 
 
-async def test_a_unit_that_fails_is_undone_alone(db: SqliteDb) -> None:
+async def test_a_unit_that_fails_is_undone_alone(db: Db) -> None:
     async def good(tx: Tx) -> int:
         return await tx.run(INSERT, "good", "1")
 
@@ -45,7 +49,7 @@ def good_named(name: str):  # type: ignore[no-untyped-def]
     return work
 
 
-async def test_a_row_that_breaks_a_rule_is_told_to_everyone_of_its_group_and_nothing_is_half_kept(db: SqliteDb) -> None:
+async def test_a_row_that_breaks_a_rule_is_told_to_everyone_of_its_group_and_nothing_is_half_kept(db: Db) -> None:
     await db.add(INSERT, ("k", "v"))
     results = await asyncio.gather(db.add(INSERT, ("k", "again")), db.add(INSERT, ("new", "v")), return_exceptions=True)
     assert all(isinstance(one, StorageError) for one in results)
@@ -53,7 +57,10 @@ async def test_a_row_that_breaks_a_rule_is_told_to_everyone_of_its_group_and_not
     await db.add(INSERT, ("later", "v"))  # the writer goes on
 
 
-async def test_a_unit_goes_on_while_the_loop_is_busy(db: SqliteDb) -> None:
+@on_sqlite
+async def test_a_unit_goes_on_while_the_loop_is_busy(db: Db) -> None:
+    assert isinstance(db, SqliteDb)
+
     async def work(tx: Tx) -> None:
         for number in range(50):
             await tx.run(INSERT, f"k{number}", "v")
@@ -68,11 +75,11 @@ async def test_a_unit_goes_on_while_the_loop_is_busy(db: SqliteDb) -> None:
     await writing
 
 
-async def test_a_row_does_not_wait_for_all_units(db: SqliteDb) -> None:
+async def test_a_row_does_not_wait_for_all_units(db: Db) -> None:
     done: list[str] = []
 
     async def slow(tx: Tx) -> None:
-        time.sleep(0.05)  # noqa: ASYNC251 - in the writer's thread
+        time.sleep(0.05)  # noqa: ASYNC251 - on SQLite in the writer's thread
         await tx.run(INSERT, f"unit {len(done)} {time.monotonic()}", "v")
 
     async def unit() -> None:
@@ -89,7 +96,8 @@ async def test_a_row_does_not_wait_for_all_units(db: SqliteDb) -> None:
     assert len(done) == 7
 
 
-async def test_a_unit_that_waits_for_something_else_is_refused_and_undone(db: SqliteDb) -> None:
+@on_sqlite
+async def test_a_unit_that_waits_for_something_else_is_refused_and_undone(db: Db) -> None:
     elsewhere: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def work(tx: Tx) -> None:
@@ -102,7 +110,7 @@ async def test_a_unit_that_waits_for_something_else_is_refused_and_undone(db: Sq
     await db.write(good_named("later"))
 
 
-async def test_reading_sees_the_last_commit_only(db: SqliteDb) -> None:
+async def test_reading_sees_the_last_commit_only(db: Db) -> None:
     seen: list[int] = []
 
     async def work(tx: Tx) -> None:
@@ -114,7 +122,9 @@ async def test_reading_sees_the_last_commit_only(db: SqliteDb) -> None:
     assert seen == [1]
 
 
-async def test_a_full_disk_is_a_storage_error_and_what_was_there_stays(db: SqliteDb) -> None:
+@on_sqlite
+async def test_a_full_disk_is_a_storage_error_and_what_was_there_stays(db: Db) -> None:
+    assert isinstance(db, SqliteDb)
     await db.add(INSERT, ("before", "v"))
     pages = (await db.read("pragma page_count"))[0][0]
     await db._connection.execute(f"pragma max_page_count={pages}")
@@ -138,7 +148,9 @@ async def test_closing_writes_what_is_queued(tmp_path: Path, clock: SetClock) ->
     connection.close()
 
 
-async def test_only_its_owner_may_read_the_database(db: SqliteDb) -> None:
+@on_sqlite
+async def test_only_its_owner_may_read_the_database(db: Db) -> None:
+    assert isinstance(db, SqliteDb)
     await db.add(INSERT, ("k", "v"))
     modes = {path.name: path.stat().st_mode & 0o777 for path in db.path.parent.glob("rondan.db*")}
     assert len(modes) == 4  # with -wal, -shm and the key
@@ -155,15 +167,15 @@ async def test_opening_what_is_no_database_names_the_path(tmp_path: Path) -> Non
 async def test_migrations_have_no_gaps_and_run_once(tmp_path: Path, clock: SetClock) -> None:
     db = await SqliteDb.open(tmp_path / "x.db")
     try:
-        assert await schema.migrate(db, clock()) == (0, len(schema.MIGRATIONS))
-        assert await schema.migrate(db, clock()) == (len(schema.MIGRATIONS),) * 2
+        assert await schema.migrate(db, clock()) == (0, len(tables.MIGRATIONS))
+        assert await schema.migrate(db, clock()) == (len(tables.MIGRATIONS),) * 2
         versions = [row["version"] for row in await db.read("select version from schema_version order by version")]
-        assert versions == list(range(1, len(schema.MIGRATIONS) + 1))
+        assert versions == list(range(1, len(tables.MIGRATIONS) + 1))
     finally:
         await db.close()
 
 
-async def test_a_newer_database_is_refused(db: SqliteDb, clock: SetClock) -> None:
+async def test_a_newer_database_is_refused(db: Db, clock: SetClock) -> None:
     async def work(tx: Tx) -> None:
         await tx.run("insert into schema_version(version, at) values(999, '')")
 
@@ -172,11 +184,13 @@ async def test_a_newer_database_is_refused(db: SqliteDb, clock: SetClock) -> Non
         await schema.migrate(db, clock())
 
 
+@on_sqlite
 async def test_a_migration_of_an_existing_database_leaves_a_sound_copy(
-    db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert isinstance(db, SqliteDb)
     await db.add(INSERT, ("before", "v"))
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("create table more(x integer)",)))
+    monkeypatch.setattr(tables, "MIGRATIONS", (*tables.MIGRATIONS, ("create table more(x integer)",)))
     await schema.migrate(db, clock())
     copies = list(db.path.parent.glob("*.before-v*.db"))
     assert len(copies) == 1
@@ -186,12 +200,53 @@ async def test_a_migration_of_an_existing_database_leaves_a_sound_copy(
     copy.close()
 
 
-async def test_a_migration_that_fails_changes_nothing(
-    db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_migration_that_fails_changes_nothing(db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = ("create table more(x integer)", "create table more(y integer)")
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
-    with pytest.raises(sqlite3.OperationalError):
+    monkeypatch.setattr(tables, "MIGRATIONS", (*tables.MIGRATIONS, broken))
+    with pytest.raises((sqlite3.OperationalError, asyncpg.PostgresError)):
         await schema.migrate(db, clock())
-    assert await schema.version_of(db) == len(schema.MIGRATIONS) - 1
-    assert not await db.read("select 1 from sqlite_master where name='more'")
+    assert await schema.version_of(db) == len(tables.MIGRATIONS) - 1
+    assert "more" not in {row["name"] for row in await db.read(db.dialect.tables)}
+
+
+# --- opening ---
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("folder", "Is a directory. It is a folder: set RONDAN_DATABASE to a file in it"),
+        ("words", "file is not a database. It is no SQLite database, or a damaged one: `rondan restore`"),
+        ("words/rondan.db", "A file stands where a folder should be: set RONDAN_DATABASE"),
+    ],
+)
+async def test_what_can_not_be_opened_is_told_with_its_mend(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "words").write_bytes(b"words" * 1000)
+    with pytest.raises(StorageError, match=rf"^can't open the database {re.escape(str(tmp_path / name))}: ") as caught:
+        await SqliteDb.open(tmp_path / name, tmp_path / "key")
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied"), "must own the file and its folder"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: make room"),
+        (OSError(errno.EROFS, "Read-only file system"), "mount it for writing"),
+        (OSError(errno.ELOOP, "Too many levels"), "`rondan doctor` says more"),
+        (sqlite3.SQLITE_CANTOPEN, "must own the file and its folder"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "must own the file and its folder"),
+        (sqlite3.SQLITE_FULL, "The disk is full"),
+        (sqlite3.SQLITE_CORRUPT, "`rondan restore` brings a copy back"),
+        (sqlite3.SQLITE_BUSY, "Another program holds it"),
+        (sqlite3.SQLITE_ERROR, "`rondan doctor` says more"),
+    ],
+)
+def test_each_cause_has_its_mend(error: OSError | int, says: str) -> None:
+    if isinstance(error, OSError):
+        cause: OSError | sqlite3.Error = error
+    else:
+        cause = sqlite3.OperationalError("no")
+        cause.sqlite_errorcode = error
+    assert says in str(sqlite._unopened(Path("rondan.db"), cause))
