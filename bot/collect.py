@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -11,13 +10,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.waking import woken
 from core import tally
 from core.chat import Chat, Heard, Person, Reacted, Read, Removed, Unreadable, Window
 from core.errors import Busy, ChatError
 from core.stances import Scale
 from core.times import Clock
-from storage import hearing, journal, recall
+from storage import hearing, journal, places, recall
 from storage.db import Db
+from storage.leases import Share, falls
 from storage.ledger import Ledger
 from storage.outside import Outside
 
@@ -74,6 +75,8 @@ class Collector:
         self._whole: set[str] = set()
         self._reads: dict[tuple[str, str], Read] = {}
 
+        # What of a platform's places we look back at, where several processes do; None: all.
+        self.share: Callable[[str], Share | None] = lambda _platform: None
         self.met: set[str] = set()  # platforms that took us, in this run
 
     async def keep(self, event: Heard) -> None:
@@ -126,10 +129,7 @@ class Collector:
                 dropped = await hearing.sweep(self._db, self._clock())
                 if dropped:
                     log.info("collect.dropped", events=dropped, reason="their message never became known")
-            with contextlib.suppress(TimeoutError):
-                # Not `wait_for`: in Python 3.11 it forgets that it was cancelled if it is woken at the same moment.
-                async with asyncio.timeout(SWEEP_EVERY):
-                    await self._wake.wait()
+            await woken(self._wake, min(SWEEP_EVERY, self._db.doze))
 
     async def fold_all(self) -> int:
         """Keep what was noted, then fold until the journal is empty; gives the number of events."""
@@ -211,6 +211,9 @@ class Collector:
         await self.fold_all()  # what was heard already needs no recalling
         began = self._clock()
         known = await recall.known(self._db, chat.name, began - timedelta(days=self._days))
+        if (share := self.share(chat.name)) is not None:
+            others = {one.channel for one in await places.all_places(self._db) if not falls(one, share)}
+            known = [one for one in known if one.channel not in others]
         if chat.name in self._proving:
             known = [replace(one, reactions=dict.fromkeys(one.reactions, -1)) for one in known]
         read = await recall.watermarks(self._db, chat.name)

@@ -16,14 +16,10 @@ from core.errors import ConfigError
 
 
 def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".env")) -> Settings:
-    """Read the settings; the environment wins over `.env`. ConfigError names every problem and its mend."""
-    given = dict(os.environ if environment is None else environment)
-    values: dict[str, tuple[str, str]] = {}
-    for name, value in _in_file(env_file).items():
-        values[name.upper()] = (value or "", f"{env_file}")
-    for name, value in given.items():
-        if name.upper().startswith(PREFIX):
-            values[name.upper()] = (value, "the environment")
+    """Read the settings; the environment wins over systemd's credentials, these over `.env`. ConfigError names every
+    problem and its mend.
+    """
+    values = _collected(dict(os.environ if environment is None else environment), env_file)
     problems: list[str] = []
     fields: dict[str, str] = {}
     known = {PREFIX + name.upper(): name for name in Settings.model_fields}
@@ -46,7 +42,8 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".e
         for one in error.errors():
             name = PREFIX + str(one["loc"][0]).upper()
             value, where = values.get(name, ("", "the environment"))
-            shown = "…" if any(one in name for one in ("TOKEN", "SECRET", "KEY")) else value
+            secret = any(one in name for one in ("TOKEN", "SECRET", "KEY")) or "@" in value
+            shown = "…" if secret else value
             reason = one["msg"].removeprefix("Value error, ")
             problems.append(f"{name}={shown} (in {where}): {reason}")
     if _open_to_all(fields):
@@ -70,12 +67,41 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path = Path(".e
     return settings
 
 
+def _collected(given: Mapping[str, str], env_file: Path) -> dict[str, tuple[str, str]]:
+    """Each value by its name, with where it came from; what wins is put in last."""
+    values: dict[str, tuple[str, str]] = {}
+    for name, value in _in_file(env_file).items():
+        values[name.upper()] = (value or "", f"{env_file}")
+    for path in _credentials(given.get("CREDENTIALS_DIRECTORY")):
+        values[path.name.upper()] = (_content(path), f"{path}")
+    for name, value in given.items():
+        if name.upper().startswith(PREFIX):
+            values[name.upper()] = (value, "the environment")
+    return values
+
+
 def _in_file(path: Path) -> Mapping[str, str | None]:
     try:
         return dotenv_values(path) if path.is_file() else {}
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise ConfigError(f"can't read {path}: {reason}") from error
+        raise _unreadable(path, error) from error
+
+
+def _credentials(folder: str | None) -> list[Path]:
+    """Files that are named as settings, in the folder in which systemd (`LoadCredential=`) hands over secrets."""
+    there = sorted(Path(folder).iterdir()) if folder and Path(folder).is_dir() else []
+    return [one for one in there if one.is_file() and one.name.upper().startswith(PREFIX)]
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> ConfigError:
+    return ConfigError(f"can't read {path}: {error.strerror if isinstance(error, OSError) else 'it is no UTF-8 text'}")
 
 
 def _open_to_all(fields: Mapping[str, str]) -> bool:

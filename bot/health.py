@@ -43,10 +43,18 @@ HELP = {
 
 
 class Health:
-    """`down` tells of services that failed, by name."""
+    """`down` tells of services that failed, by name; `ours`, whether this process is to be on a platform."""
 
-    def __init__(self, db: Db, chats: Mapping[str, Chat], clock: Clock, down: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        db: Db,
+        chats: Mapping[str, Chat],
+        clock: Clock,
+        down: Mapping[str, str],
+        ours: Callable[[str], bool] = lambda _platform: True,
+    ) -> None:
         self._db = db
+        self._ours = ours
         self._chats = chats
         self._clock = clock
         self._down = down
@@ -58,7 +66,7 @@ class Health:
         found += [
             f"{name} is not connected"
             for name, chat in self._chats.items()
-            if not chat.connected and name not in self._down
+            if not chat.connected and name not in self._down and self._ours(name)
         ]
         try:
             if await health.poll_overdue(self._db, self._clock()) > OVERDUE:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
@@ -29,6 +31,7 @@ from bot.polling import Poller
 from bot.publish import Publisher
 from bot.queueing import Queue
 from bot.retention import Keeper
+from bot.roles import Alone, Roles, Shared
 from bot.settings import Settings, split_address
 from bot.sorting import Sorter
 from bot.sources.fetch import Fetcher
@@ -42,10 +45,12 @@ from core.chat import Chat, Place
 from core.errors import ConfigError
 from core.message import Message
 from core.times import Clock, now
-from storage import editions, places, queueing, schema, tickets
-from storage.db import SqliteDb
+from storage import editions, keyfile, ledger, moving, places, queueing, schema, tickets
+from storage.db import Db
 from storage.ledger import Ledger
 from storage.memos import Memos
+from storage.server import open_server
+from storage.sqlite import SqliteDb
 
 log = structlog.get_logger()
 
@@ -54,6 +59,10 @@ ENCODERS: dict[str, Callable[[Message], Any]] = {
     "Slack": lambda message: [slack_encode.posted(page) for page in slack_encode.paged(message)],
 }
 """What the page shows of a message beside itself: what other platforms would be sent, one payload a message."""
+ROLES = {"keeping": 1, "digests": 1, "sorting": 1, "feeds": 8}
+"""What several processes over one database share out beside the platforms, and in how many parts."""
+HELD = {"folders": "keeping", "retention": "keeping", "timers": "keeping", "digests": "digests", "sorting": "sorting"}
+"""Services that are done by who holds a role. Events are folded, and commands run, by whoever hears them."""
 FOLDS = 1.5  # seconds at the end for folding what was heard; the rest is folded at the next start
 
 
@@ -65,12 +74,15 @@ class House:
         self.clock = clock
         self._ready = ready
         self._lock = owner.Lock(settings.database)
+        self.roles: Roles = Alone()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """ConfigError if another process owns the database, or it can't be opened. A passing command is waited for."""
+        """ConfigError if another process owns the file, or the database can't be opened. A passing command is waited
+        for. A server's database is owned by nobody.
+        """
         deadline = asyncio.get_running_loop().time() + owner.PATIENCE
-        while not self._lock.take():
+        while self.settings.server is None and not self._lock.take():
             late = asyncio.get_running_loop().time() > deadline
             if late or owner.answers(self.settings.database):
                 database = self.settings.database
@@ -89,9 +101,9 @@ class House:
 
     async def _open(self) -> None:
         settings = self.settings
-        restoring.refuse_begun(settings.database)
-        self.db = await SqliteDb.open(settings.database, settings.key_file)
+        self.db = await self._database()
         self._stack.push_async_callback(self.db.close)
+        await moving.refuse_unfinished(self.db)
         await schema.migrate(self.db, self.clock())
         self.fetcher = await self._stack.enter_async_context(Fetcher(allow_private=settings.feed_allow_private))
         self.pool = await self._stack.enter_async_context(ParserPool())
@@ -103,7 +115,7 @@ class House:
             self.clock,
             days=retention.recalled(settings),
             moved=self.furnish,
-            ledger=Ledger(settings.erasures or keys.with_name(f"{keys.stem}.erasures")),
+            ledger=Ledger(settings.erasures or ledger.beside(keys)),
         )
         again = await self.collector.outside.replay(self.collector.stance_of)  # before anything is posted or shown
         if again:
@@ -142,15 +154,23 @@ class House:
         self.desk = Desk(self.tools)
         self.editions = Editions(self.tools)
         self.supervisor = Supervisor(Memos(self.db, ""), self.clock, lambda name: name in self.collector.met)
-        self.health = Health(self.db, self.chats, self.clock, self.supervisor.down)
+        self.health = Health(self.db, self.chats, self.clock, self.supervisor.down, self._ours)
         self.keeper = Keeper(self.db, self.collector, settings, self.clock, self.publisher.wake, self.chats)
-        self.backups = Backups(self.db, settings, self.clock)
-        for alarm in (self.backups.alarm, self.keeper.alarm):
-            self.publisher.shows[alarm.subject] = alarm.show
+        self.publisher.shows[self.keeper.alarm.subject] = self.keeper.alarm.show
+        self.backups = Backups(self.db, settings, self.clock) if isinstance(self.db, SqliteDb) else None
+        if self.backups is not None:  # a server's database is backed up with the server's tools
+            self.publisher.shows[self.backups.alarm.subject] = self.backups.alarm.show
         self.publisher.shows[setup.SUBJECT] = setup.show
         self.publisher.shows[editions.SUBJECT] = self.editions.show
         self.publisher.shows[tickets.SUBJECT] = Tickets(self.db).show
         self.publisher.shows[queueing.SUBJECT] = Queue(self.db, self.chats, settings.stances).show
+
+    async def _database(self) -> Db:
+        settings = self.settings
+        if settings.server is not None:
+            return await open_server(settings.server, settings.key_file or keyfile.beside(settings.database))
+        restoring.refuse_begun(settings.database)
+        return await SqliteDb.open(settings.database, settings.key_file)
 
     async def _model(self, settings: Settings) -> Model:
         key = settings.model_key
@@ -203,7 +223,15 @@ class House:
             zone=settings.zone,
             memo=Memos(self.db, "discord"),
             clock=self.clock,
+            shards=self._shards,
+            part=lambda: 1.0 if (share := self.roles.share("discord")) is None else share.part,
         )
+
+    async def _shards(self, count: int) -> Sequence[int]:
+        """Which of Discord's shards this process listens to."""
+        await self.roles.size("discord", count)
+        share = self.roles.share("discord")
+        return range(count) if share is None else share.mine
 
     def _slack(self, token: str) -> Chat:
         from bot.platforms.slack.chat import SlackChat
@@ -243,6 +271,11 @@ class House:
         chat = self.chats.get(platform)
         return chat is None or chat.fits(message)
 
+    def _ours(self, platform: str) -> bool:
+        """Whether this process is to be connected to a platform."""
+        share = self.roles.share(platform)
+        return share is None or bool(share.mine)
+
     async def furnish(self) -> None:
         """Tell every platform our places on it."""
         everywhere = await places.all_places(self.db)
@@ -260,7 +293,10 @@ class House:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         await self.furnish()
-        failed = self.supervisor.start(self._services())
+        services = self._services()
+        if self.settings.server is not None:
+            services["roles"] = self._shared().run
+        failed = self.supervisor.start({name: self._held(name, one) for name, one in services.items()})
         systemd.tell("READY=1")
         stopped = asyncio.create_task(stop.wait())
         ends: set[asyncio.Future[Any]] = {stopped, failed}
@@ -273,16 +309,31 @@ class House:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FOLDS):
                 await self.collector.fold_all()
+        if isinstance(self.roles, Shared):
+            await self.roles.leave()
         if failed.done():
             failed.result()
         failed.cancel()
+
+    def _shared(self) -> Shared:
+        """From now on this process does what its leases say. The chats come first: giving them back costs most."""
+        sizes = {**dict.fromkeys(self.chats, 1), **ROLES}
+        owner_ = f"{socket.gethostname()}:{os.getpid()}"
+        self.roles = shared = Shared(self.db, owner_, sizes, Memos(self.db, ""))
+        self.publisher.share = self.collector.share = shared.share
+        self.poller.share = lambda: shared.share("feeds")
+        return shared
+
+    def _held(self, name: str, work: Service) -> Service:
+        """A service as this process does it: while it holds the role, if that is one's."""
+        role = name if name in self.chats else HELD.get(name)
+        return work if role is None else lambda: self.roles.hold(role, work)
 
     def _services(self) -> dict[str, Service]:
         from bot.verbs import VERBS, bound
 
         settings = self.settings
         services: dict[str, Service] = {
-            "shell": lambda: owner.serve(settings.database, {name: bound(self, name) for name in VERBS}),
             "collect": self.collector.run,
             "recall": lambda: self.collector.recall_missed(self.chats),
             "publish": self.publisher.run,
@@ -291,10 +342,13 @@ class House:
             "digests": self.editions.run,
             "sorting": Sorter(self.db, self.thinker, self.clock, self.publisher.wake).run,
             "retention": self.keeper.run,
-            "backup": self.backups.run,
             "timers": lambda: timers.run(self.db, self.clock, self.publisher.wake),
             "watchdog": systemd.watch,
         }
+        if settings.server is None:  # else every command opens the database itself
+            services["shell"] = lambda: owner.serve(settings.database, {name: bound(self, name) for name in VERBS})
+        if self.backups is not None:
+            services["backup"] = self.backups.run
         if (address := settings.health_address) is not None:
             services["health"] = lambda: self.health.serve(address, metrics=settings.metrics)
         if settings.ping:

@@ -16,11 +16,13 @@ from bot.sources.answers import Feed
 from bot.sources.fetch import Fetched, Fetcher
 from bot.sources.parser_pool import ParserPool
 from bot.sources.schedule import decide, next_check
+from bot.waking import woken
 from core.errors import SourceError
 from core.pieces import Found, PieceState
 from core.times import EPOCH, Clock
 from storage import sources
 from storage.db import Db, Tx
+from storage.leases import Share
 from storage.sources import Pollable, Source
 
 log = structlog.get_logger()
@@ -98,6 +100,8 @@ class Poller:
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
         self._by_hand = 0  # polls that a person asked for and that have ended
+        # What of the feeds is ours, where several processes poll; None: all.
+        self.share: Callable[[], Share | None] = lambda: None
         self._gates: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def wake(self) -> None:
@@ -114,7 +118,7 @@ class Poller:
                 if not room:
                     await self._wake.wait()
                     continue
-                due = await sources.due_feeds(self._db, self._clock(), room, busy=self._busy)
+                due = await sources.due_feeds(self._db, self._clock(), room, busy=self._busy, share=self.share())
                 for one in due:
                     self._busy.add(one.feed.id)
                     group.create_task(self._poll_and_note(one, by_hand), name=f"poll {one.feed.address}")
@@ -122,13 +126,9 @@ class Poller:
                     await self._sleep()
 
     async def _sleep(self) -> None:
-        at = await sources.next_poll(self._db)
+        at = await sources.next_poll(self._db, self.share())
         pause = 60.0 if at is None else (at - self._clock()).total_seconds()
-        try:
-            async with asyncio.timeout(min(max(pause, 0.5), 60)):  # `wait_for` may forget that it was cancelled
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        await woken(self._wake, min(max(pause, 0.5), self._db.doze))
 
     async def _poll_and_note(self, due: Pollable, by_hand: int) -> None:
         """Poll what was due when so many polls by hand had ended."""

@@ -18,10 +18,11 @@ import structlog
 
 from bot import beginning, canary
 from bot.answered import answered
+from bot.waking import woken
 from commands.tools import Draw, undrawn
 from core.chat import Absent, CannotTell, Chat, Place, Present, Ref
 from core.errors import Busy, ChatError, Gone, Poison, Unknown
-from core.faces import Wanted, catchup, leaves, removed_section
+from core.faces import Wanted, catchup, leaves, with_removed
 from core.message import Message
 from core.pieces import Piece
 from core.settle import Delete, Doing, Edit, Find, Leaf, Nothing, Send, Wait, back_off, next_step, send_key
@@ -29,6 +30,7 @@ from core.stances import Scale
 from core.times import SECOND, Clock, moment
 from storage import pieces, places, postings
 from storage.db import Db, Tx
+from storage.leases import Share
 from storage.postings import Posting
 
 log = structlog.get_logger()
@@ -86,6 +88,8 @@ class Publisher:
         # Told the platform on which a post turned out to stand that was in doubt: what people did with it meanwhile may
         # have been missed, by a recall too that did not know it.
         self.surfaced: Callable[[str], None] = lambda _platform: None
+        # What of a platform's places is ours, where several processes publish; None: all.
+        self.share: Callable[[str], Share | None] = lambda _platform: None
 
     def wake(self) -> None:
         """Look at the lanes now: rows have changed."""
@@ -93,13 +97,14 @@ class Publisher:
 
     async def run(self) -> None:
         """Serve lanes until cancelled."""
-        await places.free_lanes(self._db)
+        if self._shares() is None:  # else they may be another's; those of one that died end by themselves
+            await places.free_lanes(self._db)
         working: set[asyncio.Task[None]] = set()
         try:
             while True:
                 self._wake.clear()
                 free = LANES - len(working)
-                claimed = await places.claim_lanes(self._db, self._owner, self._clock(), LEASE, free) if free else []
+                claimed = await self._claim(free) if free else []
                 for place in claimed:
                     if place.id in self._busy:
                         continue  # its lease ran out while we are still at it
@@ -117,17 +122,21 @@ class Publisher:
                 await asyncio.wait(working, timeout=10)
 
     async def _sleep(self) -> None:
-        due = await places.next_due(self._db)
+        due = await places.next_due(self._db, self._shares())
         pause = 60.0 if due is None else (moment(due) - self._clock()).total_seconds()
-        try:
-            async with asyncio.timeout(min(max(pause, 0.05), 60)):  # `wait_for` may forget that it was cancelled
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        await woken(self._wake, min(max(pause, 0.05), self._db.doze))
+
+    async def _claim(self, most: int) -> list[Place]:
+        return await places.claim_lanes(self._db, self._owner, self._clock(), LEASE, most, self._shares())
+
+    def _shares(self) -> dict[str, Share] | None:
+        """Our part of the places of each platform; None where all are ours."""
+        shares = {name: share for name in self._chats if (share := self.share(name)) is not None}
+        return {name: share for name, share in shares.items() if share.mine} if shares else None
 
     async def settle_all(self) -> None:
         """Work until no lane is due; for the shell and for tests."""
-        while claimed := await places.claim_lanes(self._db, self._owner, self._clock(), LEASE, LANES):
+        while claimed := await self._claim(LANES):
             await asyncio.gather(*(self._lane(place) for place in claimed))
 
     # --- one lane ---
@@ -164,7 +173,7 @@ class Publisher:
         begins = not standing and posting.doubted is None
         if begins and not await beginning.may_begin(self._db, place, posting, piece, self._clock()):
             return True
-        wanted = _with_removed(wanted, standing, place.language)
+        wanted = with_removed(wanted, standing, place.language)
         if any(one.name not in standing for one in wanted):
             names = [(one.name, position) for position, one in enumerate(wanted)]
             await self._db.write(lambda tx: postings.place_leaves(tx, posting.id, names))
@@ -381,16 +390,3 @@ def _digest_wanted(wanted: Wanted, work: _Work, leaf: Leaf) -> str | None:
     if wanted.message is None or work.posting.want == "gone" or never_shown:
         return None
     return wanted.message.digest()
-
-
-def _with_removed(wanted: list[Wanted], standing: Mapping[str, Leaf], language: str) -> list[Wanted]:
-    """Leaves that stand and are wanted no more: a section says that it was removed, since answers may hang on it."""
-    names = {one.name for one in wanted}
-    retracted = len(wanted) == 1
-    gone = [name for name, leaf in standing.items() if name not in names and (leaf.ref or leaf.doing)]
-    note = None if retracted else removed_section(language)
-    return wanted + [
-        Wanted(name, None if section is None else note, under="card", section=section)
-        for name in gone
-        for section in ((name.split(":")[1] if name.startswith("section:") else None),)
-    ]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import RondanError
@@ -20,10 +28,12 @@ class Settings(BaseSettings):
     """Everything an operator can set. The description of each field is what `.env.example` and the docs say of it."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    _postgres: SecretStr | None = PrivateAttr(default=None)
 
     database: Path = Field(
         default=Path("data/rondan.db"),
-        description="Where everything is kept: a path to an SQLite file. Its folder is made if it is missing.",
+        description="Where everything is kept: a path to an SQLite file, whose folder is made if it is missing, or "
+        "postgresql://USER:PASSWORD@HOST/NAME, which several processes may share (docs/scale.md).",
     )
     key_file: Path | None = Field(
         default=None,
@@ -217,11 +227,26 @@ class Settings(BaseSettings):
         default="info", description="The least important log lines to show: debug, info, warning or error."
     )
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _server_apart(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """The address of a server holds a password, and is no path; what else is in files stays where it would be."""
+        address = values.get("database") if isinstance(values, dict) else None
+        if not (isinstance(address, str) and address.startswith(("postgresql://", "postgres://"))):
+            return handler(values)
+        if not urlsplit(address).hostname and "host=" not in address:
+            return handler(values)  # where it is found wanting
+        made = handler({name: value for name, value in values.items() if name != "database"})
+        made._postgres = SecretStr(address)  # noqa: SLF001 - its own
+        return made
+
     @field_validator("database", mode="before")
     @classmethod
     def _file(cls, value: Any) -> Any:
         if isinstance(value, str) and "://" in value:
-            raise ValueError("only SQLite is there yet: give the path of a file, such as data/rondan.db")
+            raise ValueError(
+                "must be the path of a file, such as data/rondan.db, or postgresql://USER:PASSWORD@HOST/NAME"
+            )
         return Path(value).expanduser()
 
     @field_validator("key_file", "erasures", "backup_dir", mode="before")
@@ -307,6 +332,11 @@ class Settings(BaseSettings):
         if value and not value.isdecimal():
             raise ValueError("must be the server's id, a long number (Discord: developer mode, Copy Server ID)")
         return value
+
+    @property
+    def server(self) -> str | None:
+        """The address of the PostgreSQL server that holds everything; None: `database` does, a file."""
+        return None if self._postgres is None else self._postgres.get_secret_value()
 
     @property
     def web_address(self) -> tuple[str, int] | None:

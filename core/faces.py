@@ -5,7 +5,7 @@ What may be shown of a source's text (`full`, `excerpt`, `link`) is decided once
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from core.document import Block, Cited, Heading, Paragraph, Quote, bullets, plain, spans, words_of
 from core.message import Action, Divider, Message, MessageBlock, Small
 from core.pieces import Outline, Part, Piece, Section, TextMode
+from core.settle import Leaf
 from core.speech import say, say_date, say_list
 from core.splitting import size_of, split_blocks
 from core.stances import Scale
@@ -134,7 +135,7 @@ def corrected(piece: Piece, language: str, zone: str) -> list[MessageBlock]:
         return []
     last, *before = piece.corrections
     days = [say_date(language, one.at.astimezone(ZoneInfo(zone)).date()) for one in (last, *before)]
-    said = say(language, "card.corrected", date=days[0]) + (f" {last.note}" if last.note else "")
+    said = say(language, "card.corrected-note" if last.note else "card.corrected", date=days[0], note=last.note)
     blocks: list[MessageBlock] = [Paragraph(spans=spans(said, bold=True))]
     for one in last.changes[:CORRECTED] if piece.text_mode == "full" else ():
         old, new = shorten(one.before, LEDE), shorten(one.after, LEDE)
@@ -359,3 +360,16 @@ def page(piece: Piece, key: str, language: str) -> Message | None:
     if piece.url:
         actions.append(Action(id=action("open", piece.uid), label=say(language, "read.at-source"), url=piece.url))
     return Message(title=piece.title, blocks=tuple(blocks), actions=tuple(actions), language=language)
+
+
+def with_removed(wanted: list[Wanted], standing: Mapping[str, Leaf], language: str) -> list[Wanted]:
+    """Leaves that stand and are wanted no more: a section says that it was removed, since answers may hang on it."""
+    names = {one.name for one in wanted}
+    retracted = len(wanted) == 1
+    gone = [name for name, leaf in standing.items() if name not in names and (leaf.ref or leaf.doing)]
+    note = None if retracted else removed_section(language)
+    return wanted + [
+        Wanted(name, None if section is None else note, under="card", section=section)
+        for name in gone
+        for section in ((name.split(":")[1] if name.startswith("section:") else None),)
+    ]

@@ -19,7 +19,7 @@ from core.message import Reply, to_text
 from core.pieces import Found, TextMode
 from core.stances import DEFAULT
 from storage import places, queueing, sources, tickets
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from storage.ledger import Ledger
 from tests.conftest import QuietRoom, SetClock
 
@@ -37,7 +37,7 @@ class Newsroom:
 
     def __init__(
         self,
-        db: SqliteDb,
+        db: Db,
         clock: SetClock,
         chat: QuietRoom,
         feeds: Feeds | None = None,
@@ -51,7 +51,7 @@ class Newsroom:
         self.db = db
         self.clock = clock
         self.chat = chat
-        self.ears = Collector(db, DEFAULT, clock, ledger=Ledger(db.path.with_name("rondan.erasures")))
+        self.ears = Collector(db, DEFAULT, clock, ledger=Ledger(db.keys.with_name("rondan.erasures")))
         self.publisher = Publisher(db, {"web": chat}, DEFAULT, clock)
         self.publisher.shows[tickets.SUBJECT] = Tickets(db).show
         self.publisher.shows[queueing.SUBJECT] = Queue(db, {"web": chat}, DEFAULT).show

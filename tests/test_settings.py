@@ -80,14 +80,43 @@ def test_the_environment_wins_and_an_empty_value_is_none(tmp_path: Path) -> None
     assert load({}, tmp_path / ".env").zone == "Asia/Tokyo"
 
 
+def test_secrets_come_as_files_from_systemd(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("RONDAN_DISCORD_TOKEN=old\nRONDAN_LANG=ja\n")
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "RONDAN_DISCORD_TOKEN").write_text("from a file\n")
+    (handed / "RONDAN_WEB_TOKEN").write_text("from a file\n")
+    (handed / "another.service").write_bytes(b"\xff")
+    given = {"CREDENTIALS_DIRECTORY": str(handed), "RONDAN_WEB_TOKEN": "from the environment"}
+    settings = load(given, tmp_path / ".env")
+    assert settings.discord_token is not None
+    assert settings.web_token is not None
+    assert settings.discord_token.get_secret_value() == "from a file"
+    assert settings.web_token.get_secret_value() == "from the environment"
+    assert settings.lang == "ja"
+    (handed / "RONDAN_DISCORD_TOKE").write_text("x")
+    [problem] = problems(given, tmp_path / ".env")
+    assert f"RONDAN_DISCORD_TOKE (in {handed}/RONDAN_DISCORD_TOKE) is no setting of Rondan: did you mean" in problem
+    (handed / "RONDAN_DISCORD_TOKE").write_bytes(b"\xff")
+    assert problems(given, tmp_path / ".env") == [f"can't read {handed}/RONDAN_DISCORD_TOKE: it is no UTF-8 text"]
+
+
 def test_a_file_of_settings_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("RONDAN_LANG=日本".encode("cp932"))
     assert problems({}, tmp_path / ".env") == [f"can't read {tmp_path}/.env: it is no UTF-8 text"]
 
 
-def test_a_database_that_can_not_be_yet() -> None:
-    assert "give the path of a file" in problems({"RONDAN_DATABASE": "postgresql://localhost/rondan"})[0]
+def test_a_database_is_a_file_or_on_a_server() -> None:
     assert given(database="~/rondan.db").database == Path.home() / "rondan.db"
+    assert given(database="~/rondan.db").server is None
+    on_server = given(database="postgresql://rondan:hunter2@db.example/rondan")
+    assert on_server.server == "postgresql://rondan:hunter2@db.example/rondan"
+    assert "hunter2" not in repr(on_server)
+    assert "hunter2" not in str(on_server.database)
+    for wrong in ("mysql://rondan:hunter2@localhost/rondan", "postgresql://", "postgresql:///rondan"):
+        [problem] = problems({"RONDAN_DATABASE": wrong})
+        assert "postgresql://USER:PASSWORD@HOST/NAME" in problem
+        assert "hunter2" not in problem
 
 
 def test_folders() -> None:

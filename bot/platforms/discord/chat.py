@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ import discord
 import structlog
 
 from bot.platforms.discord import slash
-from bot.platforms.discord.client import Connection, mend
+from bot.platforms.discord.client import Connection, Shards, all_shards, mend
 from bot.platforms.discord.hearing import Hearing
 from bot.platforms.discord.pacer import Pacer, Priority
 from bot.platforms.discord.posts import Posts
@@ -65,7 +65,11 @@ class DiscordChat(Posts):
         zone: str = "UTC",
         memo: Memo,
         clock: Clock,
+        shards: Shards = all_shards,
+        part: Callable[[], float] = lambda: 1.0,
     ) -> None:
+        """`shards` says which we listen to, `part` which part of the allowed requests is ours."""
+        self._shards, self._part = shards, part
         self._token = token
         self._api = (api or API).rstrip("/")
         self._gateway = gateway
@@ -107,7 +111,7 @@ class DiscordChat(Posts):
     async def run(self, desk: Desk, ears: Ears) -> None:
         """Connect, and connect again with growing pauses that outlive the process. ConfigError when it is of no use."""
         mend(self._api)
-        pacer = Pacer(self._allowed)
+        pacer = Pacer(self._allowed * self._part())
         await self._wait_out()
         while True:
             try:
@@ -157,13 +161,14 @@ class DiscordChat(Posts):
 
         client = Connection(pacer, take, hearing.gap, began)
         try:
-            limits = await client.open(self._token, self._gateway, content=self._content)
-            if limits["remaining"] < KEEP_SESSIONS + (client.shard_count or 1):
+            limits = await client.open(self._token, self._gateway, content=self._content, share=self._shards)
+            if limits["remaining"] < KEEP_SESSIONS + len(client.shard_ids or ()):
                 wait = max(limits["reset_after"] / 1000, FIRST_PAUSE)
                 log.error("discord.sessions-spent", remaining=limits["remaining"], waiting=wait)
                 await asyncio.sleep(wait)
             self._live, self._hearing, self._ears = client, hearing, ears
-            await self._register(client, talking)
+            if 0 in (client.shard_ids or ()):
+                await self._register(client, talking)
             tasks.append(asyncio.create_task(client.connect()))
             # Not awaited itself: 2.7.1 may swallow being cancelled, and ends surely when it is closed.
             await asyncio.wait(tasks)

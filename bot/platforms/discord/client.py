@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -131,6 +131,15 @@ def _seconds(text: str | None) -> float:
         return 0.0
 
 
+Shards = Callable[[int], Awaitable[Sequence[int]]]
+"""Told how many shards there are, gives which of them we listen to."""
+
+
+async def all_shards(count: int) -> Sequence[int]:
+    """Nobody else listens."""
+    return range(count)
+
+
 class Connection(discord.AutoShardedClient):
     """`heard(event, data)` is called for each event of `RAW` and `SEEN_FIRST` in the order of the socket.
 
@@ -187,16 +196,19 @@ class Connection(discord.AutoShardedClient):
         flags = self.application_flags
         return flags.gateway_message_content or flags.gateway_message_content_limited
 
-    async def open(self, token: str, gateway: str | None, *, content: bool) -> Mapping[str, int]:
+    async def open(self, token: str, gateway: str | None, *, content: bool, share: Shards) -> Mapping[str, int]:
         """Log in and find out the shards; gives the limit of sessions that may be started.
 
-        `content`: ask for the text of messages if the application was granted it.
+        `content`: ask for the text of messages if the application was granted it. `share` is told how many shards
+        there are, and gives those that are ours.
         """
         self._opened = True
         await self.login(token)
         shards, url, limits = await self.http.get_bot_gateway()
         self.shard_count = shards
-        self._untold = set(range(shards))
+        ours = await share(shards)
+        self.shard_ids = list(ours)
+        self._untold = set(ours)
         self._gateway = yarl.URL(gateway) if gateway else None
         DiscordWebSocket.DEFAULT_GATEWAY = self._gateway or yarl.URL(url)
         self._identify_every = IDENTIFY_EVERY / max(1, limits["max_concurrency"])
