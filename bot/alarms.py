@@ -10,7 +10,7 @@ from core.document import Heading, Paragraph, spans
 from core.message import Message
 from core.times import Clock
 from storage import postings, queueing
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from storage.memos import Memos, put
 
 Texts = Mapping[str, tuple[str, str, str, str]]
@@ -20,7 +20,7 @@ Texts = Mapping[str, tuple[str, str, str, str]]
 class Alarm:
     """One thing that may be wrong. Postings have its subject; their number is the day since when."""
 
-    def __init__(self, db: SqliteDb, subject: str, texts: Texts, clock: Clock, zone: str) -> None:
+    def __init__(self, db: Db, subject: str, texts: Texts, clock: Clock, zone: str) -> None:
         self._db = db
         self.subject = subject
         self._texts = texts

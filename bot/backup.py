@@ -16,10 +16,11 @@ from bot.alarms import Alarm
 from bot.settings import Settings
 from core.errors import Refusal
 from core.times import Clock
-from storage import copies
+from storage import copies, keyfile, ledger
 from storage.copies import Rows
-from storage.db import SqliteDb, StorageError
+from storage.db import StorageError
 from storage.memos import Memos
+from storage.sqlite import SqliteDb
 
 log = structlog.get_logger()
 
@@ -48,6 +49,17 @@ class Copy:
     path: Path
     size: int
     rows: Rows
+
+
+def refuse_server(settings: Settings) -> None:
+    """Refusal if everything is on a server, whose own tools make copies and bring them back."""
+    if settings.server is not None:
+        key = settings.key_file or keyfile.beside(settings.database)
+        noted = settings.erasures or ledger.beside(key)
+        raise Refusal(
+            "the database is on a PostgreSQL server: pg_dump makes copies of it; pg_restore brings one back, and then "
+            f"`rondan restore --doubt` is run; keep the key {key} and the ledger {noted} too, apart from the copies"
+        )
 
 
 def folder(settings: Settings) -> Path:
@@ -85,7 +97,6 @@ class Backups:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await copies.believe(self._db, self._clock())
             await self.daily()
             await asyncio.sleep(LOOK_EVERY)
 

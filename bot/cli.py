@@ -85,6 +85,8 @@ def _call(verb: str, **args: Any) -> Any:
     logs.configure(settings.log, "warning")
 
     async def work() -> Any:
+        if settings.server is not None:
+            return await here()
         deadline = time.monotonic() + owner.PATIENCE
         while True:
             lock = owner.Lock(settings.database)
@@ -272,15 +274,15 @@ def import_(
 def _import_all(folder: Path, as_json: bool) -> None:
     settings = _settings()
 
-    async def work() -> dict[str, int]:
+    async def work() -> tuple[str, dict[str, int]]:
         from bot.export import import_all
         from bot.house import House
 
         async with House(settings) as house:  # a running bot is not an empty one
-            return await import_all(house, folder)
+            return house.db.name, await import_all(house, folder)
 
-    result = asyncio.run(work())
-    _show(result, as_json, f"{settings.database}: {sum(result.values())} rows from {folder}")
+    name, result = asyncio.run(work())
+    _show(result, as_json, f"{name}: {sum(result.values())} rows from {folder}")
 
 
 @app.command()
@@ -379,6 +381,7 @@ def _status_text(result: dict[str, Any]) -> str:
             f"{counts['journal']} events waiting"
         ),
     ]
+    lines += [f"process {name}: {', '.join(parts) or 'nothing yet'}" for name, parts in result["processes"].items()]
     lines += [f"pictures: none is drawn, {lack}" for lack in result["pictures"]["missing"]]
     if model := result["model"]:
         rests = ", left alone for a while because it failed" if model["resting"] else ""
@@ -418,13 +421,20 @@ def doctor(
 
 @app.command()
 def healthcheck() -> None:
-    """Exit 0 if the bot that owns the database answers, 1 if not: for Docker's HEALTHCHECK and the like."""
+    """Exit 0 if the bot on this machine works on the database, 1 if not: for Docker's HEALTHCHECK and the like."""
     from bot import owner
     from core.errors import RondanError
 
-    database = _settings().database
+    settings = _settings()
+    database = settings.database
 
     async def work() -> None:
+        if settings.server is not None:
+            from bot.serving import lives_here
+
+            if not await lives_here(settings.server):
+                raise RondanError("no process of this machine takes part")
+            return
         if not owner.answers(database):
             raise RondanError(f"nobody runs on {database}")
         async with asyncio.timeout(owner.PATIENCE / 2):
@@ -468,6 +478,7 @@ def restore(
     copy: Annotated[Path | None, typer.Argument(help="The copy; by default the newest one that is sound.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read the copies and say which are sound.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    doubt: Annotated[bool, typer.Option("--doubt", help="PostgreSQL: pg_restore brought a copy back.")] = False,
     as_json: Json = False,
 ) -> None:
     """Bring a copy of the database back; the one that is there is put aside. The bot must not be running.
@@ -475,10 +486,15 @@ def restore(
     Afterwards nothing is posted that was not looked for in the chats first, and what people had erased stays so.
     """
     from bot import restoring
+    from bot.backup import refuse_server
     from core.errors import Refusal
     from core.times import now
 
     settings = _settings()
+    if doubt:
+        _doubt(settings, as_json)
+        return
+    refuse_server(settings)
     if check:
         found = list(restoring.look(settings, copy))
         lines = [f"{one.path}: {one.lack or f'sound, {one.pieces} pieces'}" for one in found]
@@ -498,6 +514,25 @@ def restore(
     _show({"from": str(path), "aside": None if aside is None else str(aside)}, as_json, text)
 
 
+def _doubt(settings: Settings, as_json: bool) -> None:
+    from bot import restoring
+    from core.errors import Refusal
+    from core.times import now
+
+    if settings.server is None:
+        raise Refusal("--doubt is for PostgreSQL: of a file `rondan restore` brings a copy back by itself")
+
+    async def work() -> str:
+        from bot.house import House
+
+        async with House(settings) as house:  # follows the ledger
+            await restoring.doubt(house.db, now)
+            return house.db.name
+
+    name = asyncio.run(work())
+    _show({"doubted": name}, as_json, f"{name}: from now on everything is looked for before it is posted")
+
+
 @app.command()
 def salvage(
     damaged: Annotated[Path, typer.Argument(help="The damaged file; it is only read.")],
@@ -508,12 +543,15 @@ def salvage(
     from dataclasses import asdict
 
     from bot import restoring
+    from bot.backup import refuse_server
     from core.errors import Refusal
     from core.times import now
 
+    settings = _settings()
+    refuse_server(settings)
     if not damaged.is_file():
         raise Refusal(f"there is no file {damaged}")
-    saved = asyncio.run(restoring.salvage(_settings(), damaged, to, now))
+    saved = asyncio.run(restoring.salvage(settings, damaged, to, now))
     lines = [
         f"  {table}: {one.rows} rows" + (f", {'some' if one.lost is None else one.lost} lost" if one.lost != 0 else "")
         for table, one in saved.items()
@@ -521,6 +559,28 @@ def salvage(
     ]
     hint = "look at it, then put it in the place of the database while nothing runs"
     _show({table: asdict(one) for table, one in saved.items()}, as_json, "\n".join([f"{to}: {hint}", *lines]))
+
+
+@app.command("migrate-to")
+def migrate_to(
+    address: Annotated[
+        str, typer.Argument(metavar="postgresql://USER:PASSWORD@HOST/NAME", help="An empty database on a server.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Move everything from the SQLite file to PostgreSQL; cut off, it goes on where it was. Rondan must not be running.
+
+    Both sides are compared at the end, row by row. The file stays as it is.
+    """
+    from dataclasses import asdict
+
+    from bot import migrating
+    from core.times import now
+
+    settings = _settings()
+    result = asyncio.run(migrating.migrate(settings, address, now, _progress))
+    rows = {**asdict(result), "key": str(result.key), "ledger": str(result.ledger)}
+    _show(rows, as_json, migrating.told(result, settings))
 
 
 @app.command()

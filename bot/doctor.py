@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bot import backup, environment, owner
+from bot import backup, environment, owner, serving
 from bot.platforms.console import plain
 from bot.settings import Settings
 from bot.thinker import Thinker
@@ -23,8 +23,8 @@ from core.errors import ConfigError, RondanError, ThinkError
 from core.findings import Finding, State
 from core.times import Clock
 from digest import fonts
-from storage import health, keyfile, places, schema, sources
-from storage.db import StorageError
+from storage import health, keyfile, places, schema, sources, tables
+from storage.db import Reader, StorageError
 from storage.sources import Source
 
 MEGABYTE = 1024 * 1024
@@ -45,15 +45,15 @@ async def examine(clock: Clock, *, online: bool = False) -> AsyncIterator[Findin
             yield Finding(subject="settings", state="fail", sentence=problem, mend="docs/settings.md has all of them")
         return
     yield Finding(subject="settings", state="ok", sentence=f"Rondan {version('rondan')} can use all of them")
-    for one in _files(settings):
+    for one in _modes(settings):
         yield one
     spots: list[Place] = []
-    async for one in _database(settings, clock, spots):
-        yield one
-    async for one in _running(settings.database):
-        yield one
-    yield _disk(settings)
-    yield _copies(settings, clock)
+    if settings.server is not None:
+        async for one in _on_server(settings.server, _key_of(settings), clock, spots):
+            yield one
+    else:
+        async for one in _on_disk(settings, clock, spots):
+            yield one
     for one in _fonts(settings):
         yield one
     yield await _worker()
@@ -65,15 +65,36 @@ async def examine(clock: Clock, *, online: bool = False) -> AsyncIterator[Findin
 # --- files ---
 
 
-def _files(settings: Settings) -> Iterator[Finding]:
+async def _on_disk(settings: Settings, clock: Clock, spots: list[Place]) -> AsyncIterator[Finding]:
+    """All that an SQLite file stands on."""
+    for one in _files(settings):
+        yield one
+    async for one in _database(settings, clock, spots):
+        yield one
+    async for one in _running(settings.database):
+        yield one
+    yield _disk(settings)
+    yield _copies(settings, clock)
+
+
+def _key_of(settings: Settings) -> Path:
+    """Where the key is."""
+    return settings.key_file or keyfile.beside(settings.database)
+
+
+def _modes(settings: Settings) -> Iterator[Finding]:
     """Who may read what is nobody else's business."""
-    keys = settings.key_file or keyfile.beside(settings.database)
-    for path in (Path(".env"), settings.database, keys):
+    files = (Path(".env"), _key_of(settings), *(() if settings.server else (settings.database,)))
+    for path in files:
         if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
             yield Finding(
                 subject="files", state="warn", sentence=f"others on this machine may use {path} ({mode:04o})",
                 mend=f"chmod 600 {path}",
             )  # fmt: skip
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    keys = _key_of(settings)
     if settings.database.exists() and not keys.exists():
         yield Finding(
             subject="files", state="fail", sentence=f"the key {keys} is missing: people could not be told apart",
@@ -124,7 +145,7 @@ def _copies(settings: Settings, clock: Clock) -> Finding:
     copies = backup.kept(settings)
     if not settings.backup_keep or not settings.database.exists():
         return Finding(subject="copies", state="ok", sentence=f"{len(copies)}; none is made by itself now")
-    keys = settings.key_file or keyfile.beside(settings.database)  # made at the first start, and never changed
+    keys = _key_of(settings)  # made at the first start, and never changed
     newest = next((one for one in (*copies, keys) if one.exists()), None)
     made = datetime.fromtimestamp(newest.stat().st_mtime, UTC) if newest else None
     if made is not None and clock() - made < STALE:
@@ -157,19 +178,12 @@ async def _database(settings: Settings, clock: Clock, spots: list[Place]) -> Asy
         file = health.Aside(path)
         number = await health.version(file)
         yield _version(path, number)
-        if number != len(schema.MIGRATIONS):
+        if number != len(tables.MIGRATIONS):
             return
         for one in await _contents(path, file, clock):
             yield one
-        spots += [one for one in await places.all_places(file) if one.paused is None]
-        for feed in await sources.sources(file, "feed"):
-            yield _feed(feed)
-        for place in await places.all_places(file):
-            if place.paused is not None:
-                yield Finding(
-                    subject=place.address, state="warn", sentence=f"is paused: {place.paused}",
-                    mend=f"when that is mended: rondan place set {place.address} --resume",
-                )  # fmt: skip
+        async for one in _publication(file, clock, spots):
+            yield one
     except StorageError as error:
         yield Finding(
             subject="database", state="fail", sentence=f"{path} can't be read: {error}",
@@ -177,8 +191,38 @@ async def _database(settings: Settings, clock: Clock, spots: list[Place]) -> Asy
         )  # fmt: skip
 
 
+async def _on_server(address: str, key: Path, clock: Clock, spots: list[Place]) -> AsyncIterator[Finding]:
+    try:
+        async with serving.aside(address) as (name, db):
+            async for one in serving.examine(db, name, key):
+                yield one
+            if await schema.version_of(db) == len(tables.MIGRATIONS):
+                async for one in _publication(db, clock, spots):
+                    yield one
+    except RondanError as error:
+        yield Finding(subject="database", state="fail", sentence=str(error), mend="docs/operating.md explains it")
+
+
+async def _publication(db: Reader, clock: Clock, spots: list[Place]) -> AsyncIterator[Finding]:
+    """What only its rows tell."""
+    newest = await health.newest(db)
+    if newest is not None and newest > clock() + SKEW:
+        sentence = f"is before the newest entry, which is of {newest:%F %R} UTC"
+        yield Finding(subject="clock", state="fail", sentence=sentence, mend=CLOCK)
+    for feed in await sources.sources(db, "feed"):
+        yield _feed(feed)
+    for place in await places.all_places(db):
+        if place.paused is None:
+            spots.append(place)
+            continue
+        yield Finding(
+            subject=place.address, state="warn", sentence=f"is paused: {place.paused}",
+            mend=f"when that is mended: rondan place set {place.address} --resume",
+        )  # fmt: skip
+
+
 def _version(path: Path, number: int) -> Finding:
-    known = len(schema.MIGRATIONS)
+    known = len(tables.MIGRATIONS)
     if number > known:
         return Finding(
             subject="database", state="fail", sentence=f"{path} has schema {number}, this Rondan knows {known}",
@@ -203,9 +247,6 @@ async def _contents(path: Path, file: health.Aside, clock: Clock) -> list[Findin
     if size > LARGE_LOG:
         mend = "a program that reads the database keeps it from being emptied: end it, or start Rondan again"
         add("log", "warn", f"{log} has {size // MEGABYTE} MB", mend)
-    newest = await health.newest(file)
-    if newest is not None and newest > clock() + SKEW:
-        add("clock", "fail", f"is before the newest entry, which is of {newest:%F %R} UTC", CLOCK)
     checked = await health.last_check(file)
     if checked is not None and checked[1]:
         mend = "it is sound now; look at the disk (smartctl, dmesg)"

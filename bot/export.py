@@ -10,8 +10,9 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bot import written
 from bot.sources import opml
@@ -21,11 +22,13 @@ from core.pieces import outline_to_json
 from core.times import moment
 from storage import indexing, overview, pieces, sources, whole
 from storage.copies import copy_verified
-from storage.db import StorageError
+from storage.db import Db, Reader, StorageError
 from storage.health import Aside
+from storage.sqlite import SqliteDb
 
 if TYPE_CHECKING:
     from bot.house import House
+    from storage.postgres import PgDb
 
 
 LINES, ROWS, FEEDS, PIECES = "publication.jsonl", "rows.jsonl", "feeds.opml", "pieces"
@@ -58,22 +61,33 @@ async def export_all(house: House, folder: Path, progress: Callable[[str], None]
 
 
 async def _write_rows(house: House, folder: Path, progress: Callable[[str], None]) -> int:
-    """The rows of one moment: of a copy, which is not kept."""
-    copy, count = folder / "copy.db", 0
-    await asyncio.to_thread(copy_verified, house.db.path, copy)
+    """The rows of one moment."""
+    count = 0
     handle = os.open(folder / ROWS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        rows = Aside(copy)
-        file.write(json.dumps(await whole.head(rows)) + "\n")
-        async for table, row in whole.dump(rows):
-            file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False) + "\n")
-            count += 1
-            if count % 10_000 == 0:
-                progress(f"{count} rows")
-        file.flush()
-        await asyncio.to_thread(os.fsync, file.fileno())
-    copy.unlink()
+    async with _of_one_moment(house.db, folder) as rows:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps(await whole.head(rows)) + "\n")
+            async for table, row in whole.dump(rows):
+                file.write(json.dumps({"table": table, "row": row}, ensure_ascii=False) + "\n")
+                count += 1
+                if count % 10_000 == 0:
+                    progress(f"{count} rows")
+            file.flush()
+            await asyncio.to_thread(os.fsync, file.fileno())
     return count
+
+
+@asynccontextmanager
+async def _of_one_moment(db: Db, folder: Path) -> AsyncIterator[Reader]:
+    """A server keeps a moment for who reads it; of a file a copy is made, which is not kept."""
+    if isinstance(db, SqliteDb):
+        copy = folder / "copy.db"
+        await asyncio.to_thread(copy_verified, db.path, copy)
+        yield Aside(copy)
+        copy.unlink()
+    else:
+        async with cast("PgDb", db).moment() as rows:
+            yield rows
 
 
 def is_export(path: Path) -> bool:

@@ -17,11 +17,12 @@ from bot import backup, owner
 from bot.settings import Settings
 from core.errors import ConfigError, Refusal
 from core.times import Clock
-from storage import copies, disk, keyfile, schema
+from storage import copies, disk, keyfile, leases, schema
 from storage import salvage as salvaging
-from storage.db import SqliteDb, StorageError
+from storage.db import Db, StorageError
 from storage.indexing import renew
 from storage.salvage import Saved
+from storage.sqlite import SqliteDb
 
 ASIDE = ("", "-wal", "-shm")  # what belongs to a database, the file itself first
 
@@ -103,6 +104,13 @@ async def _make_ready(settings: Settings, copy: Path, clock: Clock) -> None:
     unready.rename(begun(database))
     disk.sync(database.parent)
     trace("begun")
+
+
+async def doubt(db: Db, clock: Clock) -> None:
+    """A server's own tools brought an older state back: from now on look before posting. Refusal while anybody runs."""
+    if living := await leases.owners(db):
+        raise Refusal(f"{', '.join(living)} run on {db.name}: stop them first")
+    await db.write(lambda tx: copies.doubt(tx, clock()))
 
 
 async def salvage(settings: Settings, damaged: Path, new: Path, clock: Clock) -> dict[str, Saved]:

@@ -14,10 +14,11 @@ from bot.collect import Collector
 from bot.settings import Settings
 from commands.tools import Keeps
 from core.times import Clock
-from storage import erasing, health
-from storage.db import SqliteDb
+from storage import copies, erasing, health
+from storage.db import Db
 from storage.erasing import Old
 from storage.memos import Memos
+from storage.sqlite import SqliteDb
 
 log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ class Keeper:
 
     def __init__(
         self,
-        db: SqliteDb,
+        db: Db,
         collector: Collector,
         settings: Settings,
         clock: Clock,
@@ -99,15 +100,20 @@ class Keeper:
         if checked is None or checked[0].astimezone(local.tzinfo).date() != local.date():
             await self.check()
         await self.erase_old()
+        await copies.believe(self._db, self._clock())
         for platform in self._platforms:
             self._collector.prove(platform)
         await self._memos.put("nightly", f"{local:%Y-%m-%d}")
         return True
 
     async def check(self) -> str | None:
-        """Whether the file is sound, read from its first page to its last; what is wrong, if something is."""
-        found = await health.quick_check(self._db.path)
-        await health.note_check(self._memos, found, self._clock())
+        """Whether the file is sound, read from its first page to its last; what is wrong, if something is. A server's
+        files are not ours to read, and it has checksums.
+        """
+        found = None
+        if isinstance(self._db, SqliteDb):
+            found = await health.quick_check(self._db.path)
+            await health.note_check(self._memos, found, self._clock())
         if found is None:
             await health.optimize(self._db)
         else:

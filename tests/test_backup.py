@@ -17,8 +17,9 @@ from bot.settings import Settings
 from core.errors import Refusal
 from core.message import to_text
 from storage import copies
-from storage.db import SqliteDb, StorageError
-from tests.conftest import SetClock, add_place, found
+from storage.db import Db, StorageError
+from storage.sqlite import SqliteDb
+from tests.conftest import SetClock, add_place, found, on_sqlite
 from tests.newsroom import Newsroom
 from tests.test_cli import ESSAY, Shell, start, until
 
@@ -31,7 +32,9 @@ def backups(room: Newsroom) -> Backups:
     return made
 
 
+@on_sqlite
 async def test_a_day_has_one_copy_from_its_hour_on_and_the_newest_are_kept(room: Newsroom, backups: Backups) -> None:
+    assert isinstance(room.db, SqliteDb)
     await room.publish(found())
     room.clock.at = room.clock.at.replace(hour=2)
     assert not await backups.daily()
@@ -55,7 +58,9 @@ async def test_a_day_has_one_copy_from_its_hour_on_and_the_newest_are_kept(room:
     assert str(backup.made_at(newest)) == "2026-11-23 03:00:00+00:00"
 
 
+@on_sqlite
 async def test_a_copy_made_while_rows_are_written_is_of_one_moment(room: Newsroom, backups: Backups) -> None:
+    assert isinstance(room.db, SqliteDb)
     insert = "insert into memo(platform, key, value) values(?,?,?)"
     going = True
 
@@ -75,6 +80,7 @@ async def test_a_copy_made_while_rows_are_written_is_of_one_moment(room: Newsroo
         await backups.make(copy.path)
 
 
+@on_sqlite
 async def test_a_failure_is_told_once_to_moderators_and_so_is_its_end(
     room: Newsroom, backups: Backups, logged: list[Any]
 ) -> None:
@@ -101,7 +107,9 @@ async def test_a_failure_is_told_once_to_moderators_and_so_is_its_end(
     assert len(cards()) == 1
 
 
-async def test_what_is_damaged_is_not_kept(db: SqliteDb, clock: SetClock, tmp_path: Path) -> None:
+@on_sqlite
+async def test_what_is_damaged_is_not_kept(db: Db, clock: SetClock, tmp_path: Path) -> None:
+    assert isinstance(db, SqliteDb)
     await db.write(lambda tx: tx.run("insert into topic(key, names, created_at) values(?, '{}', 0)", "k" * 9000))
     await db.shrink_log()
     source, damaged = tmp_path / "whole.db", tmp_path / "damaged.db"

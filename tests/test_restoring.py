@@ -18,10 +18,13 @@ from core.errors import ConfigError, Refusal
 from core.pieces import Found
 from core.stances import DEFAULT
 from storage import copies, ledger, schema, sources
-from storage.db import SqliteDb, Tx
-from tests.conftest import SetClock, add_place, found
+from storage.db import Db, Tx
+from storage.sqlite import SqliteDb
+from tests.conftest import SetClock, add_place, found, on_sqlite
 from tests.newsroom import Newsroom
 from tests.test_publish import Moody, Stage
+
+pytestmark = on_sqlite
 
 
 def item(name: str) -> Found:
@@ -48,7 +51,8 @@ class Past:
 
 
 @pytest.fixture
-async def past(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Past]:
+async def past(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Past]:
+    assert isinstance(db, SqliteDb)
     room = Room(tmp_path / "room.jsonl", amnesia=True)
     await add_place(db, clock, layout="thread")
     past = Past(Stage(db, clock, Moody(room)), Settings(database=db.path))

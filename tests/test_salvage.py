@@ -12,10 +12,11 @@ from bot import restoring
 from bot.settings import Settings
 from core.errors import Refusal
 from storage import copies, keyfile, schema
-from storage.db import SqliteDb
-from tests.conftest import SetClock, found
+from storage.sqlite import SqliteDb
+from tests.conftest import SetClock, found, on_sqlite
 from tests.newsroom import Newsroom
 
+pytestmark = on_sqlite
 SIZE = 4096
 COMMENTS = 4_000
 

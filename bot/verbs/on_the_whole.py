@@ -10,7 +10,7 @@ from bot import owner
 from bot.verbs.on_feeds import feed_list
 from bot.verbs.on_places import place_list
 from bot.verbs.registry import Args, verb
-from storage import overview
+from storage import leases, overview
 
 if TYPE_CHECKING:
     from bot.house import House
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 @verb("status")
 async def status(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
-    """Feeds, places, lanes, counts and the last errors."""
+    """Processes over a server's database, feeds, places, lanes, counts and the last errors."""
     feeds = await feed_list(house, {}, progress)
     return {
         "version": version("rondan"),
-        "database": str(house.settings.database),
+        "database": house.db.name,
+        "processes": await leases.owners(house.db),
         "pictures": {"on": house.settings.pictures, "missing": house.pictures.missing},
         "model": await _model(house),
         "counts": await overview.counts(house.db),
