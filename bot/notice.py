@@ -22,6 +22,7 @@ _ENGLISH = """\
 | text of a comment, account, name, time | who comments under a piece | to show what readers said | {comments} |
 | reaction, time; of the account a keyed hash | who reacts | to count each person once | {reactions}, then only counts |
 | topics followed, time of the last look; a keyed hash | who follows | to show what is new | until it is ended |
+| id, if an admin makes somebody a place's moderator | who moderates a place | to let them | until taken back |
 | reports (a keyed hash), acts of moderators and authors | who acts | to answer for it | until erased; the act stays |
 | an opt-out, an erasure; a keyed hash | who asked | to keep to it, after a restore too | while the publication runs |
 
@@ -54,6 +55,7 @@ _JAPANESE = """\
 | コメントの文、アカウント、名前、時刻 | 記事にコメントした人 | 読者の声を伝える | {comments} |
 | 反応と時刻。アカウントは鍵付きハッシュのみ | 反応した人 | 一人を一度だけ数える | {reactions}。その後は件数だけ |
 | フォロー中の話題と最後に見た時刻（鍵付きハッシュ） | フォローした人 | 新着を示す | やめるまで |
+| ID（管理者が場所のモデレーターに指定したとき） | その人 | 権限を確かめる | 指定をやめるまで |
 | 通報（鍵付きハッシュ）、モデレーターと著者の操作 | 行った人 | 判断に責任を持つ | 消すまで。操作の事実は残る |
 | 記録停止と消去の申し出（鍵付きハッシュ） | 申し出た人 | 復元の後も申し出を守る | 発行が続く間 |
 

@@ -12,6 +12,7 @@ from core.faces import leaves
 from core.message import Message
 from core.pieces import Piece
 from core.queueing import Preview, queue_card
+from core.speech import say
 from core.stances import Scale
 from storage import pieces, places, queueing, sources
 from storage.db import Db
@@ -39,7 +40,7 @@ class Queue:
             piece,
             place.language,
             place.zone,
-            source=name,
+            source=say(place.language, "queue.from-chat") if source.kind == "chat" else name,
             waits=waits,
             waits_at=waits_at,
             previews=await self._previews(piece, name) if waits else (),

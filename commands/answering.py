@@ -54,7 +54,12 @@ async def questions(
         themes = (await _read(tools, [asked[number] for number in ranked])).themes
     except ThinkError as error:
         raise Refusal(say(caller.language, "questions.unread")) from error
-    groups = [(theme.words, [number for number in theme.comments if number in asked]) for theme in themes]
+    groups = [
+        (say_list(caller.language, theme.words) or say(caller.language, "questions.alike", n=len(theme.comments)),
+         [number for number in theme.comments if number in asked])
+        for theme in themes
+        if theme.words or len(theme.comments) > 1
+    ]  # fmt: skip
     voices = await digests.voices(tools.db, ranked, audience)
     answered = await answers.to_comments(tools.db, ranked)
     title = say(
@@ -62,13 +67,12 @@ async def questions(
     )
     blocks: list[MessageBlock] = [Heading(level=2, spans=spans(title))] if voices else [Paragraph(spans=spans(title))]
     left = dict.fromkeys(number for number in ranked if number in voices)
-    for words, members in (*groups, ((), list(left))):
+    for heading, members in (*groups, (say(caller.language, "questions.others"), list(left))):
         shown = [number for number in members if number in left][:SHOWN]
         if not shown:
             continue
         for number in shown:
             del left[number]
-        heading = say_list(caller.language, words) or say(caller.language, "questions.others")
         blocks.append(Heading(level=3, spans=spans(heading)))
         items = tuple(_item(tools, caller, voices[number], answered=number in answered) for number in shown)
         blocks.append(List(ordered=False, items=items))

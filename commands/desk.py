@@ -101,10 +101,11 @@ class Desk:
             pointed = POINTED.get(fold(name))
             if pointed is None:
                 raise Refusal(say(caller.language, "help.unknown", name=name))
-            where = await self._reach(caller, pointed.spec, pointed.local)
+            await self._check_use(caller, pointed.spec, pointed.local)
             target = await pointing.target(self._tools, caller, anchor)
-            await allowing.check(self._tools, caller, where, pointed.local, [target.comment or target.piece])
-            return await pointed.run(self._tools, caller, target)
+            aim = target.comment or target.piece
+            tools = await allowing.permit(self._tools, caller, pointed.spec.roles, pointed.local, [aim])
+            return await pointed.run(tools, caller, target)
 
         return await _guarded(caller, answer)
 
@@ -129,8 +130,7 @@ class Desk:
             kind, _, rest = rest.partition(":")
             curates = CURATING.get(kind)
             roles, local = curates or (EVERYONE, "")
-            where = await allowing.reach(self._tools, caller, roles, local)
-            if where == allowing.NOWHERE:
+            if await allowing.reach(self._tools.db, caller, roles, local) == allowing.NOWHERE:
                 raise Refusal(say(caller.language, "refused.curating", roles=allowing.names(caller, roles)))
             if version == "v1" and handlers is PRESSES and kind in ALONE:
                 alone = await ALONE[kind](self._tools, caller, rest)
@@ -142,8 +142,8 @@ class Desk:
             piece = await pieces.piece_by_uid(self._tools.db, uid) if handler else None
             if handler is None or piece is None or (piece.state != "published" and curates is None):
                 raise Refusal(say(caller.language, "refused.stale"))
-            await allowing.check(self._tools, caller, where, local, [piece])
-            return await handler(self._tools, caller, Press(piece=piece, what=what, anchor=anchor, values=values))
+            tools = await allowing.permit(self._tools, caller, roles, local, [piece])
+            return await handler(tools, caller, Press(piece=piece, what=what, anchor=anchor, values=values))
 
         return await _guarded(caller, answer)
 
@@ -152,7 +152,7 @@ class Desk:
         if not command:
             return await self._command_names(caller, text)
         known = command_named(command)
-        if known is None or not await self._may(caller, known):
+        if known is None or not await allowing.may(self._tools.db, caller, known, known.local):
             return []
         if not option:
             return _option_names(caller, known, text)
@@ -166,30 +166,25 @@ class Desk:
             english, *japanese = names_of(command)
             names = japanese if caller.language == "ja" and not typed.isascii() else [english]
             name = next((one for one in names if fold(one).startswith(typed)), None)
-            if name is not None and await self._may(caller, command):
+            if name is not None and await allowing.may(self._tools.db, caller, command, command.local):
                 label = shorten(f"/{name} — {command.meaning(caller.language)}", values.LABEL)
                 found.append(Choice(value=f"/{name}", label=label))
         return found[: values.CHOICES]
 
-    async def _may(self, caller: Caller, command: Command) -> bool:
-        return await allowing.reach(self._tools, caller, command.roles, command.local) != allowing.NOWHERE
-
     async def _run(self, caller: Caller, command: Command, options: Mapping[str, str]) -> Reply:
-        where = await self._reach(caller, command, command.local)
+        await self._check_use(caller, command, command.local)
         tally.count("commands", platform=caller.platform, command=command.name)
         bound = await self._bind(caller, command, options)
-        await allowing.check(self._tools, caller, where, command.local, bound.values())
-        reply = await command.run(self._tools, caller, **bound)
+        tools = await allowing.permit(self._tools, caller, command.roles, command.local, bound.values())
+        reply = await command.run(tools, caller, **bound)
         return await self._drawn(reply if reply.links else _with_links(reply))
 
-    async def _reach(self, caller: Caller, command: CommandSpec, local: Local) -> allowing.Reach:
-        """Where a caller may use a command; Refusal if nowhere."""
-        where = await allowing.reach(self._tools, caller, command.roles, local)
-        if where == allowing.NOWHERE:
+    async def _check_use(self, caller: Caller, command: CommandSpec, local: Local) -> None:
+        """Refusal for a command that a caller may use nowhere."""
+        if not await allowing.may(self._tools.db, caller, command, local):
             named = f"`/{command.name}`" if command.on == "line" else say(caller.language, "quoted", words=command.name)
             allowed = allowing.names(caller, command.roles)
             raise Refusal(say(caller.language, "refused.roles", command=named, roles=allowed))
-        return where
 
     async def _drawn(self, reply: Reply) -> Reply:
         return replace(reply, message=await self._tools.draw(reply.message))

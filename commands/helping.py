@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from commands import allowing
 from commands.registry import COMMANDS, command, command_named
 from commands.saying import listed
 from commands.tools import Tools
@@ -24,9 +25,9 @@ async def help_(
 ) -> Reply:
     """Show what you can ask."""
     if command is not None:
-        return _one(caller, command)
+        return await _one(tools, caller, command)
     title = say(caller.language, "help.title")
-    mine = [one for one in COMMANDS.values() if caller.roles & one.roles]
+    mine = [one for one in COMMANDS.values() if await allowing.may(tools.db, caller, one, one.local)]
     return listed(caller, title, (_line(caller, one) for one in mine))
 
 
@@ -39,9 +40,9 @@ def _line(caller: Caller, one: CommandSpec) -> tuple[Span, ...]:
     )
 
 
-def _one(caller: Caller, name: str) -> Reply:
+async def _one(tools: Tools, caller: Caller, name: str) -> Reply:
     found = command_named(name)
-    if found is None or not caller.roles & found.roles:
+    if found is None or not await allowing.may(tools.db, caller, found, found.local):
         raise Refusal(say(caller.language, "help.unknown", name=name))
     lines = []
     for option in found.options:

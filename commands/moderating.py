@@ -276,7 +276,9 @@ async def _already(tx: Tx, caller: Caller, target: str, aspect: str, state: str)
 )
 async def list_comments(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     """List the comments on a piece with their numbers, hidden ones too."""
-    found = await comments.of_piece(tools.db, piece.number, at=await allowing.moderates(tools, caller))
+    found = await comments.of_piece(tools.db, piece.number, at=await allowing.moderates(tools.db, caller))
+    if not found:
+        return said(caller, say(caller.language, "mod.no-comments", number=piece.number, title=piece.title))
     lines = []
     for one in found:
         address = tools.link(one.platform, one.channel, one.anchor)

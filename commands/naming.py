@@ -17,7 +17,7 @@ from core.filters import parse_filter
 from core.message import Action, Message, MessageBlock, Reply
 from core.pieces import Piece, Topic
 from core.speech import say
-from core.text import shorten
+from core.text import fold, shorten
 from storage import acts, pieces, topics
 from storage.db import Reader, Tx
 
@@ -89,7 +89,9 @@ async def rename(
     async def work(tx: Tx) -> None:
         today = await _today(tx, caller, topic)
         await _check_free(tx, caller, own, await topics.rename(tx, topic.id, tongue, own, tools.clock()))
+        before = today.names.get(tongue, "")
         await _record(tools, tx, caller, "topic rename", topic, today.name(tongue), own)
+        await _say_in_filters(tools, tx, caller, [before], own, "/topic rename")
 
     return await _done(tools, caller, work, say(caller.language, "topic.renamed", topic=topic.name(tongue), name=own))
 
@@ -196,6 +198,8 @@ async def merge_now(tools: Tools, caller: Caller, what: str) -> Reply:
         await _today(tx, caller, gone)
         await _today(tx, caller, into)
         moved = await topics.pieces_about(tx, gone.id, 1 << 30)
+        names = [gone.key, *gone.names.values(), *gone.aliases]
+        await _say_in_filters(tools, tx, caller, names, into.name(caller.language), "/topic merge")
         await topics.merge(tx, gone.id, into.id, tools.clock())
         for number in moved:
             piece = await pieces.piece(tx, number)
@@ -324,6 +328,16 @@ async def _record(tools: Tools, tx: Tx, caller: Caller, act: str, topic: Topic, 
         await acts.record(
             tx, actor=actor(caller), act=act, target=target, before=before, after=after, now=tools.clock()
         )
+
+
+async def _say_in_filters(tools: Tools, tx: Tx, caller: Caller, names: Sequence[str], name: str, reason: str) -> None:
+    """What places take, and rules, say a topic by the name that it has now."""
+    for target, before, after in await topics.say_in_filters(tx, set(map(fold, names)) - {""}, name):
+        act = "topic rule" if target.startswith("topic ") else "place set"
+        await acts.record(
+            tx, actor=actor(caller), act=act, target=target, before=before, after=after, reason=reason,
+            now=tools.clock(),
+        )  # fmt: skip
 
 
 async def _done(tools: Tools, caller: Caller, work: Callable[[Tx], Awaitable[None]], sentence: str) -> Reply:

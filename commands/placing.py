@@ -12,6 +12,7 @@ from commands.saying import listed, said
 from commands.tools import Tools
 from core.chat import Caller, Place, Role
 from core.errors import Refusal
+from core.identity import HASHED
 from core.message import Reply
 from core.placing import (
     BY_HAND,
@@ -109,7 +110,8 @@ async def add(
     added = await tools.db.write(work)
     await tools.furnish()
     tools.wake()
-    sentence = say(caller.language, "place.added" if before is None else "place.back", place=called(added))
+    name_ = "place.queue" if added.layout == "queue" else "place.added" if before is None else "place.back"
+    sentence = say(caller.language, name_, place=called(added))
     return said(caller, sentence, described(added, caller.language), *await _unknown(tools, caller, topics))
 
 
@@ -153,8 +155,8 @@ async def set_(
         if changed.layout == "queue" != before.layout:
             await queueing.fill(tx, changed.id, now)
         await acts.record(
-            tx, actor=actor(caller), act="place set", target=before.address, before=described(before, "en"),
-            after=described(changed, "en"), now=now,
+            tx, actor=actor(caller), act="place set", target=before.address, before=_logged(tools, before),
+            after=_logged(tools, changed), now=now,
         )  # fmt: skip
         return changed
 
@@ -206,6 +208,12 @@ def described(place: Place, language: str) -> str:
         say(language, "place.paused", reason=place.paused) if place.paused else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _logged(tools: Tools, place: Place) -> str:
+    """The same for the log, which nothing is ever taken out of: moderators by the beginning of their hashes."""
+    hashes = [f"{HASHED}{tools.db.whose(place.platform, one)[:8]}" for one in place.moderators]
+    return described(replace(place, moderators=tuple(hashes)), "en")
 
 
 def called(place: Place) -> str:

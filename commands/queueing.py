@@ -36,7 +36,7 @@ ReasonOption = Annotated[Words | None, "For the log and the card.", "記録と�
 @command("mod queue", japanese="待ち", summary="承認を待つ記事を古い順に示します。", roles=MODERATORS, local="part")
 async def queue(tools: Tools, caller: Caller) -> Reply:
     """List the pieces that wait for approval, oldest first."""
-    waiting = await queueing.waiting(tools.db, MOST, at=await allowing.moderates(tools, caller))
+    waiting = await queueing.waiting(tools.db, MOST, at=await allowing.moderates(tools.db, caller))
     if not waiting:
         return said(caller, say(caller.language, "mod.queue-empty"))
     known = {one.number: one for one in await pieces.pieces(tools.db, [one.number for one in waiting])}
@@ -67,7 +67,7 @@ def _age(language: str, span: timedelta) -> str:
 @command("mod approve", japanese="承認", summary="待っている記事を公開します。", roles=MODERATORS, local="part")
 async def approve(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     """Let a piece that waits for approval out to its places."""
-    now, zone, here = tools.clock(), await _zone(tools, caller), await allowing.moderates(tools, caller)
+    now, zone, here = tools.clock(), await _zone(tools, caller), await allowing.moderates(tools.db, caller)
 
     async def work(tx: Tx) -> tuple[Piece, int]:
         before = await _waiting(tx, caller, piece, zone, at=here)
@@ -139,7 +139,7 @@ async def reject(tools: Tools, caller: Caller, *, piece: PieceOption, reason: Re
 
 
 async def _reject(tools: Tools, caller: Caller, piece: Piece, reason: str, *, again: bool = False) -> Reply:
-    now, zone, here = tools.clock(), await _zone(tools, caller), await allowing.moderates(tools, caller)
+    now, zone, here = tools.clock(), await _zone(tools, caller), await allowing.moderates(tools.db, caller)
 
     async def work(tx: Tx) -> tuple[Piece, int]:
         before = await _waiting(tx, caller, piece, zone, also="approved" if again else "", at=here)

@@ -60,7 +60,7 @@ async def piece_meant(tools: Tools, caller: Caller, text: str) -> Piece:
 
 async def _may_see(tools: Tools, caller: Caller, piece: Piece) -> bool:
     """Whether somebody may name a piece that is not public: who moderates it."""
-    return await allowing.holds(tools, await allowing.moderates(tools, caller), "whole", piece)
+    return await allowing.holds(tools.db, await allowing.moderates(tools.db, caller), "whole", piece)
 
 
 async def links_to(tools: Tools, piece: Piece, near: Caller) -> list[str]:

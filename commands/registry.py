@@ -62,7 +62,7 @@ COMMANDS: dict[str, Command] = {}
 def command_named(name: str) -> Command | None:
     """A command by its English or Japanese name, with or without a slash."""
     wanted = fold(name.lstrip("/／"))
-    return next((one for one in COMMANDS.values() if wanted in map(fold, names_of(one))), None)
+    return COMMANDS.get(wanted) or next((one for one in COMMANDS.values() if wanted in map(fold, names_of(one))), None)
 
 
 def names_of(one: CommandSpec) -> list[str]:
@@ -243,12 +243,16 @@ def form(kind: str, *, only: frozenset[Role] | None = None, local: Local = "") -
     return register
 
 
-def alone(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[AloneHandler], AloneHandler]:
-    """Register what a button of this kind does, that belongs to no piece."""
+def alone(
+    kind: str, *, only: frozenset[Role] | None = None, local: Local = ""
+) -> Callable[[AloneHandler], AloneHandler]:
+    """Register what a button of this kind does, that belongs to no piece. With `local` it asks `allowing.check` itself:
+    nobody else knows what it is about.
+    """
 
     def register(handler: AloneHandler) -> AloneHandler:
         ALONE[kind] = handler
-        _keep_to(kind, only)
+        _keep_to(kind, only, local)
         return handler
 
     return register

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from commands import allowing
 from commands.moderating import actor, set_comment
-from commands.registry import MODERATORS, Target, alone, command, row_id
+from commands.registry import MODERATORS, Between, Target, alone, command, row_id
 from commands.saying import listed, said
 from commands.tools import Tools
 from core.chat import Caller
 from core.errors import Refusal
-from core.message import Reply
+from core.message import Message, Reply
 from core.queueing import moment_said
+from core.responses import Voice
 from core.speech import say
 from core.text import shorten
-from core.ticketing import KIND
+from core.ticketing import KIND, ticket_card
 from storage import acts, comments, pieces, tickets
-from storage.db import Tx
+from storage.db import Reader, Tx
 from storage.tickets import Ticket
 
 MOST = 25
@@ -29,9 +32,21 @@ _WORDS = 120
     roles=MODERATORS,
     local="part",
 )
-async def list_tickets(tools: Tools, caller: Caller) -> Reply:
-    """List what readers reported and which comments are held back, oldest first."""
-    found = await tickets.waiting(tools.db, MOST, at=await allowing.moderates(tools, caller))
+async def list_tickets(
+    tools: Tools,
+    caller: Caller,
+    *,
+    number: Annotated[
+        int | None, "Only this one, with its buttons.", "この番号だけを、ボタンつきで。", Between(1)
+    ] = None,
+) -> Reply:
+    """List what readers reported and which comments are held back, oldest first; or show one."""
+    if number is not None:
+        await _known(tools.db, caller, number)
+        card = await shown(tools.db, number, caller.language, caller.zone)
+        assert card is not None
+        return Reply(message=card)
+    found = await tickets.waiting(tools.db, MOST, at=await allowing.moderates(tools.db, caller))
     title = say(caller.language, "tickets.title" if found else "tickets.none")
     lines = [await _line(tools, caller, one) for one in found]
     return listed(caller, title, lines) if found else said(caller, title)
@@ -49,6 +64,42 @@ async def _line(tools: Tools, caller: Caller, one: Ticket) -> str:
         parts.append(shorten(" ".join(voice.text.split()), _WORDS))
     parts.append(f"#{one.piece} {'' if piece is None else piece.title}")
     return " · ".join(parts)
+
+
+async def shown(db: Reader, number: int, language: str, zone: str) -> Message | None:
+    """The card of a ticket as it is now; None if there is no such ticket."""
+    ticket = await tickets.ticket(db, number)
+    piece = None if ticket is None else await pieces.piece(db, ticket.piece)
+    if ticket is None or piece is None:
+        return None
+    return ticket_card(
+        number,
+        piece,
+        None if ticket.comment is None else await comments.find(db, ticket.comment),
+        language,
+        zone,
+        state=ticket.state,
+        reason=ticket.reason,
+        reports=ticket.reports,
+        opened=ticket.opened,
+        closed=ticket.closed,
+        by=ticket.by,
+        about_comment=ticket.comment is not None,
+    )
+
+
+async def _known(db: Reader, caller: Caller, number: int) -> tuple[Ticket, Voice | None]:
+    """A ticket and its comment. Refusal if there is none, or it is not for this moderator."""
+    ticket = await tickets.ticket(db, number)
+    piece = None if ticket is None else await pieces.piece(db, ticket.piece)
+    if ticket is None or piece is None:
+        raise Refusal(say(caller.language, "ticket.unknown", number=number))
+    voice = None if ticket.comment is None else await comments.find(db, ticket.comment)
+    where = await allowing.reach(db, caller, MODERATORS, "whole")
+    if where is not None and voice is None:  # their list has none such
+        raise Refusal(say(caller.language, "refused.elsewhere"))
+    await allowing.check(db, caller, where, "whole", [voice])
+    return ticket, voice
 
 
 async def report(tools: Tools, caller: Caller, at: Target) -> Reply:
@@ -69,7 +120,7 @@ async def report(tools: Tools, caller: Caller, at: Target) -> Reply:
     return said(caller, say(caller.language, "point.reported", ticket=number))
 
 
-@alone(KIND, only=MODERATORS)
+@alone(KIND, only=MODERATORS, local="whole")
 async def pressed(tools: Tools, caller: Caller, what: str) -> Reply:
     """Show, Hide or Dismiss on a ticket's card; whoever comes second is told who was first."""
     digits, _, wish = what.partition(":")
@@ -78,9 +129,7 @@ async def pressed(tools: Tools, caller: Caller, what: str) -> Reply:
         raise Refusal(say(language, "refused.stale"))
 
     async def work(tx: Tx) -> str:
-        ticket = await tickets.ticket(tx, number)
-        if ticket is None:
-            raise Refusal(say(language, "refused.stale"))
+        ticket, voice = await _known(tx, caller, number)
         if ticket.state != "open":
             when = "" if ticket.closed is None else moment_said(ticket.closed, language, caller.zone)
             who = ticket.by or say(language, "mod.somebody")
@@ -92,7 +141,6 @@ async def pressed(tools: Tools, caller: Caller, what: str) -> Reply:
             await acts.record(tx, actor=actor(caller), act="dismiss", target=target, reason=reason, now=now)
             await tickets.close(tx, number, "dismissed", actor(caller), now)
             return say(language, "ticket.dismissed", number=number)
-        voice = None if ticket.comment is None else await comments.find(tx, ticket.comment)
         if voice is None:
             raise Refusal(say(language, "ticket.gone"))
         state: comments.Visibility = "hidden" if wish == "hide" else "visible"

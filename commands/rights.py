@@ -55,7 +55,7 @@ async def privacy(tools: Tools, caller: Caller) -> Reply:
 async def my_data(tools: Tools, caller: Caller) -> Reply:
     """Give you everything that is kept about you, to read and as files."""
     language = caller.language
-    data = await erasing.everything_of(tools.db, tools.db.whose(caller.platform, caller.person.id))
+    data = await erasing.everything_of(tools.db, caller.platform, caller.person.id)
     for rows in data.values():
         for row in rows:
             row |= {name: moment(row[name]).isoformat() for name in TIMES if row.get(name) is not None}

@@ -45,6 +45,12 @@ async def search(
     ],
 ) -> Reply:
     """Find pieces and comments that hold all of your words."""
+    near = (caller.platform, caller.channel, caller.community, caller.language, caller.zone)
+    return await tools.together(("search", near, query), lambda: _found(tools, caller, query))
+
+
+async def _found(tools: Tools, caller: Caller, query: str) -> Reply:
+    """The same for all who ask it there, in that language."""
     asked = parse_query(query, caller.language)
     found = await _results(tools, caller, asked)
     title = say(caller.language, "search.title", query=query)

@@ -13,7 +13,7 @@ from commands.telling import with_prose
 from commands.tools import Tools
 from core.chat import Caller
 from core.errors import Refusal
-from core.message import Reply
+from core.message import Message, Reply
 from core.period import Period, parse_period
 from core.pieces import Topic
 from core.speech import say
@@ -47,26 +47,37 @@ async def digest(
         if topic is None:
             topics = await _followed(tools, caller)
             followed = bool(topics)
-    sketch, viewer = await _sketched(tools, caller, topics, period, now, since, followed=followed)
     about = "f" if followed else "-" if topic is None else str(topic.id)
-    more = _id(about, period, now, since)
-    return Reply(message=await show(tools, sketch, viewer, more))
+
+    viewer = await _viewer(tools, caller)
+
+    async def made() -> Message:
+        now = tools.clock()
+        sketch = await _sketched(tools, viewer, caller.zone, topics, period, now, since, followed=followed)
+        return await tools.draw(await show(tools, sketch, viewer, _id(about, period, now, since)))
+
+    asked = (viewer, caller.zone, tuple(one.id for one in topics), about, period, since)
+    return Reply(message=await tools.together(("digest", asked), made))
+
+
+async def _viewer(tools: Tools, caller: Caller) -> Viewer:
+    return Viewer.caller(caller, await caller_place(tools, caller))
 
 
 async def _sketched(
     tools: Tools,
-    caller: Caller,
+    viewer: Viewer,
+    zone: str,
     topics: Sequence[Topic],
     period: Period,
     now: datetime,
     since: datetime | None,
     *,
     followed: bool,
-) -> tuple[Sketch, Viewer]:
-    viewer = Viewer.caller(caller, await caller_place(tools, caller))
-    window = period.window(now, caller.zone, since)
+) -> Sketch:
+    window = period.window(now, zone, since)
     sketch = await gather(tools, topics, window, viewer.audience, period=period.text, followed=followed)
-    return await with_prose(tools, sketch, viewer), viewer
+    return await with_prose(tools, sketch, viewer)
 
 
 async def _followed(tools: Tools, caller: Caller) -> list[Topic]:
@@ -91,13 +102,14 @@ def edition_id(number: int) -> str:
 async def all_of_it(tools: Tools, caller: Caller, what: str) -> Reply:
     """All of a digest, privately, page by page."""
     try:
-        sketch, viewer = await _meant(tools, caller, what)
+        viewer = await _viewer(tools, caller)
+        sketch = await _meant(tools, caller, viewer, what)
     except (Refusal, ValueError, KeyError, TypeError, OverflowError) as error:
         raise Refusal(say(caller.language, "refused.stale")) from error
     return Reply(message=await show_all(tools, sketch, viewer))
 
 
-async def _meant(tools: Tools, caller: Caller, what: str) -> tuple[Sketch, Viewer]:
+async def _meant(tools: Tools, caller: Caller, viewer: Viewer, what: str) -> Sketch:
     if what.startswith("e"):
         return await _edition(tools, caller, int(what[1:]))
     about, period, until, since = what.split(":")
@@ -109,10 +121,10 @@ async def _meant(tools: Tools, caller: Caller, what: str) -> tuple[Sketch, Viewe
         topics = await pieces.topics(tools.db, [int(about)])
         if not topics:
             raise ValueError(about)
-    return await _sketched(tools, caller, topics, parse_period(period), now, then, followed=about == "f")
+    return await _sketched(tools, viewer, caller.zone, topics, parse_period(period), now, then, followed=about == "f")
 
 
-async def _edition(tools: Tools, caller: Caller, number: int) -> tuple[Sketch, Viewer]:
+async def _edition(tools: Tools, caller: Caller, number: int) -> Sketch:
     """A digest that was posted, for those of the community that it was posted in."""
     edition = await editions.edition(tools.db, number)
     if edition is None or edition.sketch is None:
@@ -123,4 +135,4 @@ async def _edition(tools: Tools, caller: Caller, number: int) -> tuple[Sketch, V
     near = place.channel == caller.channel or place.community == caller.community != ""
     if caller.platform != "shell" and not (place.platform == caller.platform and near):
         raise Refusal(say(caller.language, "refused.stale"))
-    return unpack(Sketch, edition.sketch), Viewer.caller(caller, await caller_place(tools, caller))
+    return unpack(Sketch, edition.sketch)

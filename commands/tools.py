@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from commands.together import Together
 from core.chat import Ears, Place
 from core.message import Message
 from core.pieces import Found, Outline, Piece, TextMode
@@ -136,7 +137,7 @@ class Tools:
     that was held; both give the new places. `furnish` tells the platforms our places on them after a change. `draw`
     draws the pictures of an answer. `fits` says whether a message is one on a platform; `least` is the fewest people
     whose numbers are shown. `writer`: a language model, if there is one. `outside`: of whom nothing is kept;
-    `stance_of`: what an emoji means here.
+    `stance_of`: what an emoji means here. `together`: one answer for all who ask the same at the same time.
     """
 
     db: Db
@@ -159,3 +160,4 @@ class Tools:
     least: int = 3
     writer: Writer | None = None
     keeps: Keeps = Keeps()
+    together: Together = field(default_factory=Together)

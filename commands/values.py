@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from commands import reading
+from commands import allowing, reading
 from commands.tools import Tools
 from core import attached
 from core.chat import Caller, Choice
@@ -110,7 +110,8 @@ async def completions(tools: Tools, caller: Caller, option: Option, text: str) -
             found = [_choice(f"#{number}", f"#{number} {title}") for number, title in hits]
         case "comment":
             audience = reading.audience_of(caller, await reading.caller_place(tools, caller))
-            for voice in await comments.newest(tools.db, audience, RECENT):
+            theirs = await allowing.moderates(tools.db, caller)
+            for voice in await comments.newest(tools.db, audience, RECENT, moderated=theirs):
                 label = f"{voice.comment} {voice.person or '?'}: {' '.join(voice.text.split())}"
                 if typed.lstrip("#") in fold(label):
                     found.append(_choice(str(voice.comment), label))

@@ -20,7 +20,7 @@ def answer_leaf(asked: Voice, answer: str, language: str) -> Wanted:
     blocks: tuple[MessageBlock, ...] = (
         Quote(blocks=(Paragraph(spans=spans(shorten(" ".join(asked.text.split()), QUESTION))),)),
         Paragraph(spans=spans(title, bold=True)),
-        *(Paragraph(spans=spans(" ".join(part.split()))) for part in answer.split("\n\n") if part.strip()),
+        *(Paragraph(spans=spans(" ".join(part.split()))) for part in answer.splitlines() if part.strip()),
     )
     message = Message(title=title, blocks=blocks, language=language)
     return Wanted(f"answer:{asked.comment}", message, under="card", section=asked.section)

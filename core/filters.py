@@ -13,6 +13,7 @@ brackets, colon and space (「」 （） ： U+3000) make no difference. There a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -53,6 +54,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _QUOTES = '"＂“「『'
+_PAIRS = ('""', "「」", "“”", "『』", "＂＂")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,32 @@ def parse_filter(text: str, language: str = "en") -> Filter:
             _LONGEST, f"a filter has at most {_LONGEST} characters.", f"絞り込みは{_LONGEST}文字までです。", language
         )
     return Filter(text, _Parser(text, language).whole())
+
+
+# --- writing ---
+
+
+def quoted(value: str) -> str:
+    """A value in quotes, of a kind that it does not hold itself."""
+    return value.join(next((pair for pair in _PAIRS if not set(pair) & set(value)), _PAIRS[0]))
+
+
+def renamed(text: str, names: Collection[str], name: str) -> str:
+    """A filter in which topics of these (folded) names are called by another; as it was if it can't be read then."""
+    made, at = "", 0
+    for token in _TOKEN.finditer(text):
+        is_topic = token["field"] is not None and _FIELDS.get(fold(token["field"])) == "topic"
+        if is_topic and fold(_bare(token["value"])) in names:
+            made, at = made + text[at : token.start("value")] + quoted(name), token.end("value")
+    try:
+        root = parse_filter(made + text[at:]).root
+    except Refusal:
+        return text
+    if isinstance(root, Some):  # of alternatives that became the same, one is enough
+        said = {(one.field, one.value): one.shown for one in root.parts if isinstance(one, Clause)}
+        if len(said) < len(root.parts) == sum(isinstance(one, Clause) for one in root.parts):
+            return " OR ".join(said.values())
+    return made + text[at:]
 
 
 # --- judging ---
@@ -204,6 +232,11 @@ def _refuse(position: int, english: str, japanese: str, language: str) -> NoRetu
     raise Refusal(f"{position}文字目: {japanese}" if language == "ja" else f"Position {position}: {english}")
 
 
+def _bare(written: str) -> str:
+    """A value without its quotes."""
+    return written[1:-1] if written[0] in _QUOTES else written
+
+
 class _Parser:
     """Reads a filter from left to right; `found` is the token that comes next."""
 
@@ -257,7 +290,7 @@ class _Parser:
         written = self.found["value"]
         if not written or self.word() in ("and", "or"):
             self.fail("a clause is missing here, such as topic:AI.", "ここに条件がありません。例: topic:AI")
-        name, value = self.found["field"] or "word", written[1:-1] if written[0] in _QUOTES else written
+        name, value = self.found["field"] or "word", _bare(written)
         field = _FIELDS.get(fold(name))
         if name == "word" and written[-1] in ":：" and fold(written[:-1]) in _FIELDS:
             here = self.here()
@@ -279,7 +312,7 @@ class _Parser:
                     f"“{value}” is no language; use ja or en.", f"「{value}」は言語ではありません。ja や en です。"
                 )
         self.step()
-        shown = f'"{value}"' if re.search(r"[\s()（）]", value) else value
+        shown = quoted(value) if re.search(r"[\s()（）\"＂“”「」『』]", value) else value
         return Clause(field, folded, f"{field}:{shown}")
 
     def word(self) -> str:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from core.chat import Caller, Layout, Place
 from core.errors import Refusal
-from core.filters import parse_filter
+from core.filters import parse_filter, quoted
 from core.speech import LANGUAGES, say
 from core.text import fold
 
@@ -45,7 +45,7 @@ def split_place(address: str) -> tuple[str, str]:
 
 def topics_filter(topics: Iterable[str]) -> str:
     """The filter that takes pieces on any of these topics; "" for none."""
-    return " OR ".join(f'topic:"{topic}"' if '"' not in topic else f"topic:「{topic}」" for topic in topics)
+    return " OR ".join(f"topic:{quoted(topic)}" for topic in topics)
 
 
 def quiet_hours(text: str, language: str = "en") -> tuple[str, str] | None:

@@ -138,8 +138,8 @@ def _line(name: str, voice: str, length: int, language: str) -> str:
 
 def _previewed(piece: Piece, preview: Preview, language: str) -> str:
     text = say(
-        language, "queue.preview", platform=preview.platform.capitalize(), layout=preview.layout,
-        messages=preview.messages, places=preview.places,
+        language, "queue.preview", platform=preview.platform.capitalize(),
+        layout=say(language, f"queue.layout.{preview.layout}"), messages=preview.messages, places=preview.places,
     )  # fmt: skip
     kinds = {type(block) for section in piece.outline.sections() for block in walk(section.blocks)}
     flat = [name for kind, name in ((Table, "queue.flat.table"), (Image, "queue.flat.image")) if kind in kinds]

@@ -28,6 +28,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "rights.data.person": ("Account", "アカウント"),
     "rights.data.reports": ("What you reported", "通報したもの"),
     "rights.data.acts": ("What you did as moderator or author", "モデレーターや著者としての操作"),
+    "rights.data.moderates": ("Places that you moderate", "モデレーターを務める場所"),
     "rights.data.answers": ("What you answered", "書いた回答"),
     "rights.data.waiting": ("Heard, and not sorted in yet", "受け取って、まだ整理していないもの"),
     "rights.data.comments": ("Comments", "コメント"),

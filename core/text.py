@@ -38,7 +38,7 @@ def graphemes(text: str) -> list[str]:
 
 def length(text: str) -> int:
     """Length in UTF-16 units: 1 for most characters, 2 for most emoji and rare kanji."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 # --- quotations: what is never torn apart ---
@@ -126,6 +126,8 @@ _LAUGHED = regex.compile(
     rf"(?<=[るただいうすねよわな！!ー])[（(](?:{_LAUGH})[）)](?=[\p{{Han}}\p{{Katakana}}「『]|でも)"
     rf"|(?<={_POLITE})[（(](?:{_LAUGH}|[^\p{{L}}\p{{N}}]{{1,4}}[oO]?[^\p{{L}}\p{{N}}]{{1,4}})[）)](?!{_FACE_GOES_ON.pattern})"
 )
+_LATIN, _KATAKANA = regex.compile(r"\p{Latin}"), regex.compile(r"\p{Katakana}")
+_JAPANESE_NEXT = regex.compile(rf"[{_JA}「『（“]")
 _WORD_BEFORE = regex.compile(r"(?:[\w&]+\.)*[\w&]+\Z", regex.REVERSE)
 _TITLE = regex.compile(
     r"(?i:mr|mrs|ms|mx|dr|prof|st|mt|gen|gov|sen|rep|sgt|lt|capt|hon|rev|pres|vs|e\.g|i\.e|cf|viz|approx|jan|feb|aug|sept|oct|nov|dec)"
@@ -192,7 +194,7 @@ def _ends_sentence(text: str, match: regex.Match[str], language: str) -> bool:
         goes_on = text[match.start() - 1 : match.start()] in ("、", "，", ",") or (language == "en" and after.islower())
         return blank_line or not goes_on
     before, first, end = text[max(0, match.start() - 1) : match.start()], match[0][0], match.end("stop")
-    latin = before.isdigit() or regex.match(r"\p{Latin}", before) is not None
+    latin = before.isdigit() or _LATIN.match(before) is not None
     english = first in ".!?" and not _JAPANESE.match(before)
     if first in ".．" and (latin or english) and text[match.start() + 1 : match.start() + 2] not in tuple("!?！？"):
         if match["line"]:
@@ -209,9 +211,9 @@ def _ends_sentence(text: str, match: regex.Match[str], language: str) -> bool:
 def _exclaimed(text: str, at: int, end: int, first: str) -> bool:
     """After ! or ? behind a Latin word: `Yahoo!ニュース` and `a?b` go on, `What? he said` too."""
     after = text[end : end + 1]
-    if first in "!！" and (text[max(0, at - 5) : at].lower().endswith("yahoo") or regex.match(r"\p{Katakana}", after)):
+    if first in "!！" and (text[max(0, at - 5) : at].lower().endswith("yahoo") or _KATAKANA.match(after)):
         return False
-    if regex.match(rf"[{_JA}「『（“]", after):
+    if _JAPANESE_NEXT.match(after):
         return not _REPORTED.match(text, end)
     return (after.isspace() and _new_word(text, end)) or first == "！"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from commands.registry import CURATING
 from core.chat import Caller, Person, Place
 from core.errors import Refusal
-from core.message import Action, to_text
+from core.message import Action, Reply, to_text
 from core.pieces import Piece
 from core.placing import moderators_in
-from storage import comments, pieces, places
-from tests.conftest import add_place, found
+from storage import comments, pieces, places, postings
+from storage.db import Tx
+from tests.conftest import SetClock, add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
 LOCAL = replace(READER, person=Person(id="l1", name="Lou"), known_as=frozenset({"l1", "role-7"}))
@@ -62,6 +64,34 @@ async def test_comments_of_their_place_are_theirs_and_no_others(room: Newsroom) 
     assert await room.desk.complete(READER, "", "", "/mod hi") == []
 
 
+async def test_what_came_elsewhere_meanwhile_is_theirs_no_more(
+    room: Newsroom, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece gets a second place after it was looked at and before the transaction that does something to it."""
+    await named(room)
+    number = await room.publish(found())
+    annex = await add_place(room.db, clock, "annex", filter="topic:nothing")
+    asked = await room.ask(f"/mod retract #{number}", LOCAL)
+    (button,) = asked.message.actions
+    assert isinstance(button, Action)
+    before, write = await piece(room, number), room.db.write
+
+    async def later(work: Callable[[Tx], Awaitable[Any]]) -> Any:
+        async def unit(tx: Tx) -> Any:
+            await postings.want(tx, annex.id, "piece", number, due=clock(), now=clock())
+            return await work(tx)
+
+        return await write(unit)
+
+    monkeypatch.setattr(room.db, "write", later)
+    for line in (f"feature #{number}", f"correct #{number}", f"retract #{number} sure:yes"):
+        assert "not only at the places" in to_text((await room.desk.ask(LOCAL, f"/mod {line}")).message), line
+    assert not (await room.desk.submit(LOCAL, button.id, {"reason": "mine"}, None)).ok
+    assert not (await room.desk.point(LOCAL, "Feature", await room.anchor(number))).ok
+    assert await piece(room, number) == before
+    assert (await room.desk.ask(MODERATOR, f"/mod feature #{number}")).ok
+
+
 async def test_tickets_are_shown_of_their_place(room: Newsroom) -> None:
     await two_places(room)
     for channel, anchor in (("general", "w91"), ("annex", "w92")):
@@ -71,6 +101,57 @@ async def test_tickets_are_shown_of_their_place(room: Newsroom) -> None:
     await room.text("/mod hide 1", LOCAL)  # which closes its ticket
     assert "cheap" not in await room.text("/mod tickets", LOCAL)
     assert "dear" in await room.text("/mod tickets", MODERATOR)
+
+
+async def test_tickets_of_their_place_are_decided_by_them(room: Newsroom) -> None:
+    number = await two_places(room)
+    for channel, anchor in (("general", "w91"), ("annex", "w92"), ("general", await room.anchor(number))):
+        assert (await room.desk.point(replace(READER, channel=channel), "Report", anchor)).ok
+    own = await room.ask("/mod tickets number:1", LOCAL)
+    _, dismiss = own.message.actions
+    assert "cheap" in to_text(own.message)
+    assert isinstance(dismiss, Action)
+    for other in (2, 3):  # at another place, and on a piece
+        assert "not only at the places" in await refused(room, f"/mod tickets number:{other}")
+        for what in ("hide", "dismiss"):
+            answer = await room.desk.press(LOCAL, f"v1:ticket:{other}:{what}", None)
+            assert isinstance(answer, Reply)
+            assert "not only at the places" in to_text(answer.message)
+    assert "no ticket 9" in await refused(room, "/mod tickets number:9")
+    pressed = await room.desk.press(LOCAL, dismiss.id, None)
+    assert isinstance(pressed, Reply)
+    assert pressed.ok
+    shown = await room.ask("/mod tickets number:1", MODERATOR)
+    assert "Dismissed by Lou" in to_text(shown.message)
+    assert not shown.message.actions
+    assert (await room.ask("/mod tickets number:2", MODERATOR)).message.actions
+
+
+async def test_help_names_what_they_may_use_there(room: Newsroom) -> None:
+    await named(room)
+    text = await room.text("/help", LOCAL)
+    assert ("/mod hide" in text, "/mod tag" in text) == (True, False)
+    assert "undo" in await room.text('/help "mod hide"', LOCAL)
+    assert "no command" in await refused(room, '/help "mod tag"')
+    assert "/mod hide" not in await room.text("/help")
+    assert "no command" in await refused(room, '/help "mod hide"', READER)
+
+
+async def test_completion_offers_hidden_comments_of_their_place_only(room: Newsroom) -> None:
+    await two_places(room)
+    for channel in ("general", "annex"):
+        await places.change_place(room.db, ("web", channel), audience="community")
+    writer = replace(READER, roles=frozenset({"reader", "author"}))
+
+    async def offered(caller: Caller, command: str) -> list[str]:
+        return [one.value for one in await room.desk.complete(caller, command, "comment", "")]
+
+    assert await offered(writer, "mod answer") == ["2", "1"]
+    for number in (1, 2):
+        await room.text(f"/mod hide {number}", MODERATOR)
+    assert await offered(LOCAL, "mod hide") == ["1"]
+    assert await offered(writer, "mod answer") == []
+    assert await offered(MODERATOR, "mod hide") == ["2", "1"]
 
 
 async def test_a_piece_is_theirs_if_it_is_nowhere_else(room: Newsroom) -> None:
@@ -96,6 +177,30 @@ async def piece(room: Newsroom, number: int) -> Piece:
     one = await pieces.piece(room.db, number)
     assert one is not None
     return one
+
+
+async def test_who_is_forgotten_moderates_nothing_and_no_log_names_them(room: Newsroom) -> None:
+    there = replace(READER, platform="discord", community="123456789012345670", channel="11")
+    admin = replace(there, roles=frozenset({"admin"}))
+    lou, mia = "223456789012345678", "323456789012345678"
+    for channel in ("11", "12"):
+        await add_place(room.db, room.clock, channel, platform="discord", community=there.community)
+        await room.text(f"/place set channel:{channel} moderators:<@{lou}>,<@{mia}>", admin)
+    mine = replace(there, person=Person(id=lou, name="Lou"), known_as=frozenset({lou}))
+    assert "discord:11" in await room.text("/my-data", mine)
+    assert "discord:11" not in await room.text("/my-data", replace(mine, person=Person(id="423456789012345678")))
+    assert (await room.desk.press(replace(mine, platform="slack"), "v1:forget-me:yes", None)) is not None
+    assert {place.moderators for place in await places.all_places(room.db)} == {(), (lou, mia)}
+    forgotten = await room.desk.press(mine, "v1:forget-me:yes", None)
+    assert isinstance(forgotten, Reply)
+    assert forgotten.ok
+    assert {place.moderators for place in await places.all_places(room.db)} == {(), (mia,)}
+    assert "Only" in await refused(room, "/mod queue", mine)
+    for table in ("act", "act_of", "person"):
+        for row in await room.db.read(f"select * from {table}"):
+            assert lou not in repr([*row]), table
+    log = await room.text("/mod log", MODERATOR)
+    assert f"moderators ~{room.db.whose('discord', lou)[:8]}, ~{room.db.whose('discord', mia)[:8]}" in log
 
 
 async def test_who_lost_the_role_or_asks_from_elsewhere_does_nothing(room: Newsroom) -> None:
@@ -132,6 +237,7 @@ async def test_not_a_row_of_another_place_changes(room: Newsroom) -> None:
     number = await room.publish(found())
     await room.say("r1", await room.anchor(number), "cheap watches", name="w91")
     await room.text(f"/mod tag #{number} add:Transport", MODERATOR)
+    assert (await room.desk.point(READER, "Report", "w91")).ok
     await add_place(room.db, room.clock, "annex")
     await named(room, channel="annex")
     uid = (await piece(room, number)).uid
@@ -143,10 +249,7 @@ async def test_not_a_row_of_another_place_changes(room: Newsroom) -> None:
               "hold_rule", "schedule", "source", "act")  # fmt: skip
 
     async def rows() -> list[list[tuple[object, ...]]]:
-        return [
-            [tuple(map(row.__getitem__, row.keys())) for row in await room.db.read(f"select * from {one}")]
-            for one in tables
-        ]
+        return [[tuple(row) for row in await room.db.read(f"select * from {one}")] for one in tables]
 
     before = await rows()
     for spec in room.desk.commands():

@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from core.chat import Person, Removed
+from core.document import Heading, plain
 from core.message import Form, to_text
+from digest.packing import pack
+from digest.sketch import Reading, Theme
 from digest.worker import JOBS
 from storage import acts, places
 from tests.conftest import add_place, found
@@ -49,6 +52,22 @@ async def test_questions_are_gathered_for_authors_and_no_others(room: Newsroom) 
     assert "Could you" not in await newsroom.text("/mod questions", ANA)
     assert not (await newsroom.ask("/mod questions")).ok
     assert "can't be read right now" in to_text((await room.ask("/mod questions", ANA)).message)
+
+
+async def test_questions_without_words_in_common_stand_under_one_heading(room: Newsroom) -> None:
+    themes = [((), (1,)), ((), (2,)), ((), (3, 4)), (("fares",), (5,))]
+
+    async def told(job: str, data: Any) -> Any:
+        found = tuple(Theme(words=words, comments=comments, people=1, size=len(comments)) for words, comments in themes)
+        return pack(Reading(questions=(1, 2, 3, 4, 5), themes=found))
+
+    newsroom = Newsroom(room.db, room.clock, room.chat, think=told)
+    card = await newsroom.anchor(await newsroom.publish(found()))
+    for number in range(1, 6):
+        await newsroom.say("a", card, f"Why is it {number}?", name=f"w9{number}")
+    reply = await newsroom.ask("/mod questions", ANA)
+    headings = [plain(one) for one in reply.message.blocks if isinstance(one, Heading)]
+    assert headings[1:] == ["2 that ask alike", "fares", "Other questions"]
 
 
 async def test_authors_hear_whom_they_may_read_where_they_are(room: Newsroom) -> None:
@@ -125,7 +144,8 @@ async def test_an_answer_is_written_in_a_form(room: Newsroom) -> None:
     assert not (await room.desk.submit(READER, form.id, {"text": "x"}, None)).ok
     for wrong in ("", " ", "x" * 1201):
         assert not (await room.desk.submit(ANA, form.id, {"text": wrong}, None)).ok
-    assert (await room.desk.submit(ANA, form.id, {"text": "**Fuel** <b>& @everyone"}, None)).ok
+    assert (await room.desk.submit(ANA, form.id, {"text": "**Fuel** <b>& @everyone\nAnd wages."}, None)).ok
     await room.publisher.settle_all()
     assert "Fuel" in under(room)[0]
+    assert "\nAnd wages." in under(room)[0]
     assert not getattr(await room.desk.press(ANA, "v1:answer:9x", None), "ok", True)

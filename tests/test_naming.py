@@ -9,7 +9,7 @@ import pytest
 
 from core.chat import Person
 from core.message import Reply, to_text
-from storage import acts, editions, pieces
+from storage import acts, editions, pieces, places
 from tests.conftest import add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
@@ -88,6 +88,39 @@ async def test_two_topics_become_one_after_a_look(room: Newsroom) -> None:
     assert isinstance(again, Reply)
     assert not again.ok
     assert [one.act for one in await acts.acts(room.db, "topic buses")] == ["topic merge", "topic create"]
+
+
+async def filter_of(room: Newsroom, channel: str) -> str:
+    place = await places.place_at(room.db, "web", channel)
+    assert place is not None
+    return place.filter
+
+
+async def test_places_say_a_topic_by_the_name_that_it_has_now(room: Newsroom) -> None:
+    for name in ("Buses", "Coaches", "Trams"):
+        await room.text(f"/topic create {name}", MODERATOR)
+    await room.text("/topic alias Coaches 高速バス", MODERATOR)
+    await room.text('/topic rule Trams text:"topic:Coaches OR word:tram"', MODERATOR)
+    filters = {
+        "both": "topic:Coaches OR topic:Buses", "alias": "（トピック：「高速バス」 -word:Coaches） OR author:Coaches",
+        "other": "topic:Trams",
+    }  # fmt: skip
+    for channel, filter_ in filters.items():
+        await add_place(room.db, room.clock, channel, filter=filter_)
+    assert (await press(room, "/topic merge Coaches Buses")).ok
+    assert {name: await filter_of(room, name) for name in filters} == filters | {
+        "both": "topic:Buses", "alias": '（トピック："Buses" -word:Coaches） OR author:Coaches',
+    }  # fmt: skip
+    assert 'topic:"Buses" OR word:tram' in await room.text("/topic list", MODERATOR)
+    (act,) = await acts.acts(room.db, "web:both")
+    assert (act.act, act.before, act.after) == ("place set", filters["both"], "topic:Buses")
+    assert (act.name, act.reason) == ("Mo", "/topic merge")
+    await room.text('/topic rename Buses 「Night "owls"」', MODERATOR)
+    assert await filter_of(room, "both") == 'topic:「Night "owls"」'
+    await room.text("/topic rename Buses バス language:ja", MODERATOR)
+    assert await filter_of(room, "both") == 'topic:「Night "owls"」', "it had no name in that language"
+    await room.publish(found(tags=("Coaches",)))
+    assert len(room.chat.room.entries("both")) == 1
 
 
 async def test_many_pieces_are_retagged_as_the_preview_said(room: Newsroom) -> None:

@@ -34,6 +34,7 @@ ATTACH_FILES = 1 << 15  # of permissions
 KEPT = 500  # long answers whose further pages are kept
 ANSWERED = 40060  # Discord's code for what was answered already
 MORE = "more:"  # begins the ids of the buttons that turn pages
+ROOM = "-" * 12  # as long as what tells one long answer from another
 
 
 @dataclass(slots=True)
@@ -125,10 +126,9 @@ class Answers:
 
     def _first_page(self, asked: Asked, message: Message) -> Message:
         """The first page of a long answer, the others being kept for the button under it."""
+        room = (_turn(asked, "page.back", ROOM, 998), _turn(asked, "page.next", ROOM, 998, 999))
+        *before, last = encode.paged(replace(message, actions=(*room, *message.actions)))
         token = secrets.token_urlsafe(9)
-        turns = (_turn(asked, "page.back", token, 998), _turn(asked, "page.next", token, 998, 999))
-        pages = encode.paged(replace(message, actions=(*turns, *message.actions)))  # so that there is room for them
-        *before, last = pages
         self._pages[token] = [*before, replace(last, actions=message.actions)]
         if len(self._pages) > KEPT:
             self._pages.popitem(last=False)

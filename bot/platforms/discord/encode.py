@@ -6,7 +6,7 @@ Pure: dicts in, dicts out. Every payload forbids mentions except the one that it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from bot.platforms.discord.markdown import ZWSP, address, block, escape
@@ -37,6 +37,7 @@ BYTES = 9000
 """Most UTF-8 bytes of all strings of a message: above about 10,170 Discord answers 500, and Japanese takes 3 a sign."""
 COMPONENTS = 40
 
+_KEPT = 128  # messages of which is kept what was written: each is weighed, then made, often for many places or people
 _SPARE = 40  # units and bytes kept free for the mention of a role
 _RULE = "―――"  # a divider where there is no component for it
 _ROW, _BUTTON, _SELECT, _INPUT, _TEXT, _GALLERY, _FILE, _SEPARATOR, _CONTAINER, _LABEL = (
@@ -154,9 +155,9 @@ def fits(message: Message) -> bool:
     return _small_enough(*_weigh(_inner(as_drawn(message))))
 
 
-def _inner(message: Message, written: Callable[[MessageBlock], str] = block) -> list[dict[str, Any]]:
-    """What stands in the container: texts, dividers, rows of buttons. At least one text. `written` is `block`."""
-    runs = _runs(message.blocks, written)
+def _inner(message: Message, written: Callable[[MessageBlock], str] | None = None) -> list[dict[str, Any]]:
+    """What stands in the container: texts, dividers, rows of buttons. At least one text. `written`: as `block`."""
+    runs = [*_kept(message.blocks)] if written is None else _runs(message.blocks, written)
     if not any(isinstance(run, str) for run in runs):
         runs.insert(0, _nothing(message))
     inner: list[dict[str, Any]] = []
@@ -181,6 +182,12 @@ def _nothing(message: Message) -> str:
 
 def _text(content: str) -> dict[str, Any]:
     return {"type": _TEXT, "content": content}
+
+
+@lru_cache(_KEPT)
+def _kept(blocks: tuple[MessageBlock, ...]) -> tuple[str | Picture | None, ...]:
+    """`_runs`: writing Markdown is most of the work on an answer."""
+    return tuple(_runs(blocks))
 
 
 def _runs(blocks: Sequence[MessageBlock], written: Callable[[MessageBlock], str] = block) -> list[str | Picture | None]:
@@ -275,14 +282,15 @@ def _refuse_if_too_big(weight: tuple[int, int, int], message: Message) -> None:
         )
 
 
-def paged(message: Message) -> list[Message]:
+@lru_cache(_KEPT)
+def paged(message: Message) -> tuple[Message, ...]:
     """The message as one or more that each fit. `Poison` if its buttons alone do not."""
     written = cache(block)  # every block is weighed again and again, among others
 
     def small(one: Message) -> bool:
         return _small_enough(*_weigh(_inner(as_drawn(one), written)))
 
-    return [message] if small(message) else paging.paged(message, small)
+    return (message,) if small(message) else tuple(paging.paged(message, small))
 
 
 # --- forms ---

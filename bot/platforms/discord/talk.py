@@ -27,7 +27,7 @@ from core.text import shorten
 
 log = structlog.get_logger()
 
-DEFER_AFTER = 1.5  # seconds
+DEFER_AFTER = 0.8  # seconds: whoever asks should see something within one, also when many ask
 TOO_OLD = 2.5  # seconds an interaction may wait for us before it is of no use to answer
 SAVE = "Save as comment"
 

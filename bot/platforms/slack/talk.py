@@ -24,6 +24,7 @@ from bot.platforms.slack.people import People
 from bot.platforms.slack.posts import Posts
 from bot.platforms.slack.refusals import name_of
 from core.chat import Caller, Choice, Desk, Ears
+from core.commands import CommandSpec
 from core.document import Paragraph, Quote, spans
 from core.errors import ChatError, Gone
 from core.message import Action, Form, Message, Reply
@@ -141,16 +142,15 @@ class Talk:
         caller = await self._callers.caller(body)
         typed = slash.line(str(body["command"]), str(body.get("text") or ""), self._specs)
         spec, rest = slash.meant(typed, self._specs.values())
-        may = spec is not None and bool(caller.roles & spec.roles)
         if rest == "?" and spec is not None:  # `/rondan digest ?` asks for the form of a command
-            if may and slash.asked_of(spec):
+            if slash.asked_of(spec) and await self._may(caller, spec):
                 form = slash.form(spec, caller.language, asked.where(caller.channel, None))
                 await self._answers.show("views.open", body, form)
                 return
             typed = f"/{spec.name}"
         elif typed in ("/?", "/？") or slash.is_group(typed):
             typed = "/help"
-        if may and spec is not None and spec.name == "place add":
+        if spec is not None and spec.name == "place add" and caller.roles & spec.roles:
             name = await self._name_of_place(slash.channel_in(rest) or caller.channel or "")
             if name is None:
                 await self._answers.give(body["response_url"], refusal(caller.language, "place.invite"))
@@ -158,6 +158,13 @@ class Talk:
             if name and "name:" not in rest and "名前" not in rest:
                 typed += f" name:{name}"
         await self._answers.give(body["response_url"], await self._desk.ask(caller, typed), to=caller.person.id)
+
+    async def _may(self, caller: Caller, spec: CommandSpec) -> bool:
+        """Whether somebody may use a command: by role, or else as the desk knows, which completes no other name."""
+        name = f"/{spec.name}"
+        if caller.roles & spec.roles or not caller.known_as:
+            return bool(caller.roles & spec.roles)
+        return name in [one.value for one in await self._desk.complete(caller, "", "", name)]
 
     async def _name_of_place(self, channel: str) -> str | None:
         """What people call a channel; "" if Slack does not say, None if we are surely not in it."""

@@ -141,6 +141,7 @@ class WebChat(RoomChat):
             web.post(message + "/{doing:react|comment|edit|delete}", self._post_doing),
             web.post("/api/ask", self._post_ask),
             web.post("/api/press", self._post_press),
+            web.post("/api/point", self._post_point),
             web.post("/api/submit", self._post_submit),
             web.post("/api/complete", self._post_complete),
             web.get("/api/live", self._get_live),
@@ -343,6 +344,12 @@ class WebChat(RoomChat):
             channel = self.living(anchor).channel
         answer = await self._asked().press(self._caller(self._who(request), channel), body["action"] or "", anchor)
         return await self._answer(answer, channel, anchor)
+
+    async def _post_point(self, request: web.Request) -> web.Response:
+        body = await take(request, command=str, anchor=str)
+        entry = self.living(body["anchor"] or "")
+        caller = self._caller(self._who(request), entry.channel)
+        return await self._answer(await self._asked().point(caller, body["command"] or "", entry.id), None, None)
 
     async def _post_submit(self, request: web.Request) -> web.Response:
         body = await take_form(request, form=str, values=dict, anchor=str, channel=str)

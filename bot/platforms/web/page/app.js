@@ -28,6 +28,7 @@ const app = {
   attempt,
   confirm: sure,
   press: (action, anchor, element, button) => press({ action, anchor, channel: here.channel }, element, button),
+  point: (command, anchor, element, button) => asked("point", { command, anchor }, element, command, button),
   link: async (entry) => {
     const address = `${location.origin}/#/${encodeURIComponent(entry.channel)}/${entry.id}`;
     await attempt(() => navigator.clipboard.writeText(address)) && toast(say("linked"), true);

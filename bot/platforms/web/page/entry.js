@@ -29,6 +29,8 @@ export function article(entry, where, app) {
         view && viewsButton(view.list),
         where === "thread" && entry.under && iconButton("reply", say("reply"), { onclick: () => app.answer(entry), "data-focus": "reply" }),
         entry.mine && iconButton("pen", say("edit"), { onclick: () => rewrite(element, entry, app) }),
+        menu(entry, app).map(([name, sign, word]) =>
+          iconButton(sign, say(word), { onclick: (event) => app.point(name, entry.id, element, event.currentTarget), "data-focus": name })),
         iconButton("link", say("link"), { onclick: () => app.link(entry), "data-focus": "link" }),
         (entry.mine || ["moderator", "admin"].includes(app.me().role)) && iconButton("trash", say("delete"), { onclick: () => remove(entry, app) }))),
     entry.reply_to && where === "thread" && h("p", { class: "answers" }, icon("reply"), h("a", { href: `#/${encodeURIComponent(entry.channel)}/${entry.reply_to}` }, app.title(entry.reply_to))),
@@ -36,6 +38,17 @@ export function article(entry, where, app) {
     entry.message && actions(entry.message, (id, button) => app.press(id, entry.id, element, button)),
     h("div", { class: "row" }, reactions(entry, app), where === "channel" && threadButton(entry, app)));
   return element;
+}
+
+// What may be done to what others wrote, as in the menu of a message elsewhere: name, sign, word.
+function menu(entry, app) {
+  const curates = ["moderator", "admin"].includes(app.me().role);
+  const known = !entry.message || entry.message.actions.some((one) => /^v1:(read|comment):/.test(one.id));
+  return [
+    curates && known && ["Feature", "star", "feature"],
+    curates && !entry.message && ["Hide", "eye", "hide"],
+    known && !entry.mine && ["Report", "flag", "report"],
+  ].filter(Boolean);
 }
 
 export function viewsButton(list) {
