@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
+from collections import OrderedDict
 from typing import Any, Self
 
 import structlog
@@ -15,6 +17,8 @@ from core.errors import ThinkError
 log = structlog.get_logger()
 
 MODULE = "digest.worker"
+READ = "read"  # the job whose answers are kept: the same texts are asked about again and again, for a second each time
+KEPT = 16  # of them, by what was asked; as long as the process, since single words of readers are in them
 
 
 class Thinker:
@@ -29,6 +33,7 @@ class Thinker:
         self._idle = idle
         self._module = module
         self._turn = asyncio.Lock()
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._process: Process | None = None
         self._jobs: set[asyncio.Task[Any]] = set()
         self._ending: asyncio.TimerHandle | None = None
@@ -65,7 +70,7 @@ class Thinker:
 
     async def _ask(self, job: str, data: Any) -> Any:
         # Neither is short for a long digest, and the loop has other things to do.
-        body = await asyncio.to_thread(lambda: json.dumps(data, ensure_ascii=False).encode())
+        name, body = await asyncio.to_thread(_written, data)
         try:
             async with asyncio.timeout(self._limit):
                 await self._turn.acquire()
@@ -73,7 +78,9 @@ class Thinker:
             raise ThinkError(f"others were still being thought for ({job})") from None
         began = time.perf_counter()
         try:
-            answer = await self._serve(job, json.dumps({"do": job}).encode(), body)
+            answer = (self._kept.get(name) if job == READ else None) or await self._serve(
+                job, json.dumps({"do": job}).encode(), body
+            )
         finally:
             self._turn.release()
         found = await asyncio.to_thread(json.loads, answer)
@@ -81,7 +88,15 @@ class Thinker:
         if "error" in found:
             log.error("think.failed", job=job, error=found["error"])
             raise ThinkError(f"{job}: {found['error']}")
+        if job == READ:
+            self._keep(name, answer)
         return found["is"]
+
+    def _keep(self, name: bytes, answer: bytes) -> None:
+        self._kept[name] = answer
+        self._kept.move_to_end(name)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
 
     async def _serve(self, job: str, head: bytes, body: bytes) -> bytes:
         if self._ending is not None:
@@ -109,6 +124,7 @@ class Thinker:
 
     def _leave(self) -> None:
         """Nobody asked for long. A job that begins this very moment finds no process, and starts another."""
+        self._kept.clear()
         if self._process is not None and not self._turn.locked():
             task = asyncio.create_task(self._process.kill(), name="end of thinking")
             self._process = None
@@ -122,3 +138,9 @@ class Thinker:
         process, self._process = self._process, None
         if process is not None:
             await process.kill()
+
+
+def _written(data: Any) -> tuple[bytes, bytes]:
+    """What is asked, and its name, under which the answer is kept."""
+    body = json.dumps(data, ensure_ascii=False).encode()
+    return hashlib.blake2b(body).digest(), body

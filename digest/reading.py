@@ -8,7 +8,7 @@ from core.pieces import Piece, Topic
 from digest.points import points
 from digest.questions import questions
 from digest.sketch import Reading, Spoken
-from digest.summary import summarize
+from digest.summary import forget, summarize
 from digest.themes import themes
 
 SENTENCES = 3
@@ -17,11 +17,10 @@ SENTENCES = 3
 
 def read(pieces: Sequence[Piece], spoken: Sequence[Spoken], topic: Topic | None) -> Reading:
     """What stands in a digest of these pieces and comments, beside the numbers."""
-    accounts = tuple(summarize(piece, SENTENCES) for piece in pieces)
-    only_about = topic is not None and topic.kind in ("person", "company")
-    return Reading(
-        accounts=accounts,
-        points=tuple(points(pieces, topic, accounts, only_about=only_about)),
-        themes=tuple(themes(spoken)),
-        questions=tuple(questions(spoken)),
-    )
+    try:
+        accounts = tuple(summarize(piece, SENTENCES) for piece in pieces)
+        only_about = topic is not None and topic.kind in ("person", "company")
+        found = tuple(points(pieces, topic, accounts, only_about=only_about))
+    finally:
+        forget()
+    return Reading(accounts=accounts, points=found, themes=tuple(themes(spoken)), questions=tuple(questions(spoken)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -72,14 +73,13 @@ def pick(
     able = candidates(sentences, language)
     if len(able) <= most:
         return able
-    own = words()
-    read = [own.tokens(sentences[at], language) for at in able]
+    read = [_tokens(sentences[at], language) for at in able]
     matrix = tfidf(read)
     speaks = [author_speaks(sentences[at], language) for at in able]
     last = bearing(speaks, [others_speak(sentences[at], language) for at in able])
     ahead, behind = _likeness(matrix)
     places = np.arange(len(able), dtype=np.float32)
-    named = set(own.tokens(title, language))
+    named = set(words().tokens(title, language))
     in_title = np.array([len(named.intersection(one)) for one in read], np.float32)
     sizes = np.array([len(one) for one in read], np.float32)
     score = (1 - last) * (z(ahead) - 0.3 * z(places)) + last * (z(behind) + 0.3 * z(1 / (len(able) - places)))
@@ -90,6 +90,16 @@ def pick(
     if conclusions is not None:
         score += 0.5 * np.array([conclusions[at] for at in able], np.float32)
     return sorted(able[at] for at in _unlike(z(score), matrix, most))
+
+
+@lru_cache(maxsize=2_048)
+def _tokens(sentence: str, language: str) -> tuple[str, ...]:
+    return tuple(words().tokens(sentence, language))
+
+
+def forget() -> None:
+    """Drop the words of sentences: kept through one reading, whose points look at sentences of its accounts again."""
+    _tokens.cache_clear()
 
 
 def candidates(sentences: Sequence[str], language: str) -> list[int]:

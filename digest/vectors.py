@@ -66,23 +66,21 @@ def tfidf(documents: Sequence[Sequence[str]], idf: Mapping[str, float] | None = 
     know weighs as its rarest.
     """
     counts = [Counter(document) for document in documents]
-    if idf is None:
-        idf = inverse_frequency(counts)
-    rarest = max(idf.values(), default=1.0)
     index: dict[str, int] = {}
-    columns: list[int] = []
-    data: list[float] = []
-    starts = [0]
-    for count in counts:
-        row = [(1 + math.log(times)) * idf.get(term, rarest) for term, times in count.items()]
-        norm = math.sqrt(sum(value * value for value in row)) or 1.0
-        columns += [index.setdefault(term, len(index)) for term in count]
-        data += [value / norm for value in row]
-        starts.append(len(data))
+    columns = np.array([index.setdefault(term, len(index)) for count in counts for term in count], np.int32)
+    times = np.array([one for count in counts for one in count.values()], np.float64)
+    sizes = np.array([len(count) for count in counts], np.int64)
+    if idf is None:
+        weights = 1 + np.log((1 + len(counts)) / (1 + np.bincount(columns, minlength=len(index))))
+    else:
+        rarest = max(idf.values(), default=1.0)
+        weights = np.array([idf.get(term, rarest) for term in index], np.float64)
+    data = (1 + np.log(times)) * weights[columns]
+    norms = np.sqrt(np.bincount(np.repeat(np.arange(len(counts)), sizes), data * data, len(counts)))
     return Matrix(
-        data=np.array(data, np.float32),
-        columns=np.array(columns, np.int32),
-        starts=np.array(starts, np.int64),
+        data=np.asarray(data / np.repeat(np.where(norms > 0, norms, 1), sizes), np.float32),
+        columns=columns,
+        starts=np.concatenate([[0], np.cumsum(sizes)]),
         terms=tuple(index),
     )
 

@@ -34,16 +34,30 @@ async def test_it_starts_with_the_first_job_and_serves_the_next(thinker: Thinker
     assert thinker.pid == first
 
 
+async def test_what_was_read_is_not_read_again(thinker: Thinker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.thinker.KEPT", 2)
+    asked = [{"texts": 1}, {"texts": 2}, {"texts": 3}]
+    assert await asyncio.gather(*(thinker("read", one) for one in asked)) == asked
+    await thinker.close()
+    assert [await thinker("read", one) for one in asked[1:]] == asked[1:]
+    assert thinker.pid is None  # nobody was asked
+    assert await thinker("echo", asked[1]) == asked[1]
+    assert thinker.pid is not None  # other jobs are done each time
+    await thinker.close()
+    assert await thinker("read", asked[0]) == asked[0]
+    assert thinker.pid is not None  # only the last ones are kept
+
+
 async def test_it_ends_when_idle_and_starts_again() -> None:
     async with Thinker(idle=0.1, module=MODULE) as thinker:
-        await thinker("echo", 1)
+        await thinker("read", 1)
         first = thinker.pid
         assert first is not None
         async with asyncio.timeout(5):
             while thinker.pid is not None or runs(first):  # noqa: ASYNC110 - another process ends
                 await asyncio.sleep(0.02)
-        assert await thinker("echo", 2) == 2
-        assert thinker.pid != first
+        assert await thinker("read", 1) == 1
+        assert thinker.pid not in (None, first)  # what was read is kept no longer than the process
 
 
 async def test_a_job_that_takes_too_long_is_stopped_with_its_process() -> None:
