@@ -1,16 +1,19 @@
 # Rondan in a container: `docker compose up -d` (compose.yaml), docs/operating.md.
 FROM python:3.11-slim AS build
 WORKDIR /srv/rondan
-RUN python -m venv .venv
-COPY requirements.lock ./
-RUN .venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+RUN python -m venv .venv && python -m venv tools
+COPY requirements.lock requirements.run.lock ./
+RUN .venv/bin/pip install --no-cache-dir --require-hashes -r requirements.run.lock
+# What makes the package is pinned with all that tests need, and stays behind.
+RUN tools/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY commands commands
 COPY core core
 COPY digest digest
 COPY storage storage
-RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir made . \
+    && .venv/bin/pip install --no-cache-dir --no-deps made/*.whl
 
 FROM python:3.11-slim
 RUN apt-get update \

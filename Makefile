@@ -25,13 +25,15 @@ run: setup ## Start the playground with a sample publication; no token needed
 	@echo "run: starting the playground (Ctrl-C stops it)"
 	@exec $(BIN)/rondan playground
 
+# The tests bring their own PostgreSQL, unless RONDAN_TEST_POSTGRES names one whose user may create databases.
 test: setup ## Run all tests, the page in a real browser too
 	@tests/get-browser
 	@echo "test: running all tests"
 	@$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
-chaos: setup ## Kill the program and take its network, disk and time away for a minute; one JSON line
+chaos: setup ## Kill the program and take its network, disk and time away; then four over PostgreSQL; a JSON line each
 	@$(BIN)/python -m tests.chaos --kills 10 --events 2000 --seconds 60
+	@$(BIN)/python -m tests.chaos --processes 4 --kills 10 --events 2000 --seconds 60
 
 lint: setup ## Check style, types and the arrows between rooms
 	@echo "lint: ruff"; $(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
@@ -49,9 +51,12 @@ docs: setup ## Write what is generated of the docs (settings, commands, .env.exa
 
 lock: ## Pin the newest versions that pyproject.toml allows
 	@$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
-	@.venv/lock/bin/uv pip compile pyproject.toml --extra model --group dev --generate-hashes --no-annotate --no-header \
+	@.venv/lock/bin/uv pip compile pyproject.toml --extra model --extra postgres --group dev --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --quiet -o /tmp/rondan-lock
 	@{ grep '^#' requirements.lock | head -3; cat /tmp/rondan-lock; } > requirements.new && mv requirements.new requirements.lock
+	@.venv/lock/bin/uv pip compile pyproject.toml --extra model --extra postgres -c requirements.lock --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --quiet -o /tmp/rondan-lock
+	@{ grep '^#' requirements.run.lock; cat /tmp/rondan-lock; } > requirements.new && mv requirements.new requirements.run.lock
 
 audit: ## Ask whether anything that is pinned has a known hole (needs the network; skipped without)
 	@$(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet --disable-pip-version-check --retries 0 pip-audit \

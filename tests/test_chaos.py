@@ -20,7 +20,7 @@ class Planted(Run):
     @override
     async def _close(self) -> None:
         self.seen = {}
-        for plant in (_twice, _gone, _unheard, _outdated):
+        for plant in (_twice, _gone, _unheard, _outdated, _brought_back):
             plant(self.world)
             self.seen[plant.__name__] = judge(self.world, self.program, self._whose)
         await super()._close()
@@ -49,6 +49,12 @@ def _outdated(world: World) -> None:
     world.items[0].wording += 1
 
 
+def _brought_back(world: World) -> None:
+    """Somebody asked to be forgotten, and isn't."""
+    card = next(one for one in world.cards("slack") if any(not reply.app for reply in one.replies))
+    world.forgotten[next(reply.author.id for reply in card.replies if not reply.app)] = True
+
+
 async def test_killed_and_cut_off_it_loses_and_doubles_nothing_and_the_judge_would_see_it(tmp_path: Path) -> None:
     run = Planted(11, tmp_path)
     report = await run(kills=5, events=1000)
@@ -62,3 +68,5 @@ async def test_killed_and_cut_off_it_loses_and_doubles_nothing_and_the_judge_wou
     assert any(one.startswith("reacted, not kept") for one in run.seen["_unheard"].losses)
     assert not run.seen["_unheard"].good
     assert any("reads wording" in one for one in run.seen["_outdated"].wrong_edits)
+    assert any(one.startswith("said, kept and not there") for one in run.seen["_brought_back"].wrong_edits)
+    assert report.restores == 1

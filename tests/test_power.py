@@ -1,6 +1,6 @@
 """The power fails: sectors that nobody synced are there or not, as it happens. What was acknowledged must be there.
 
-SQLite runs our schema, pragmas and group commit (`storage.db`) on a file system of ours, under apsw, which remembers
+SQLite runs our schema, pragmas and group commit (`storage.sqlite`) on a file system of ours, under apsw; it remembers
 what of each file was synced. The control is the same with `synchronous=off`: if that loses nothing, it proves nothing.
 """
 
@@ -9,20 +9,27 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 import pytest
 from typing_extensions import override
 
+from core.errors import Refusal
 from core.identity import whose
 from core.times import now
-from storage import db, journal, schema
+from storage import journal, schema, sqlite
+from storage.db import Tx, Unit
 
 SECTOR = 512
 CUTS = 8  # power failures of each kind
 COMMITS = 80  # most before one
+OUTSIDE = "outside"  # the file of `Tx.outside`
 
 
 class Disk:
@@ -103,7 +110,7 @@ class File(apsw.VFSFile):
 
 async def schema_of(path: Path) -> list[str]:
     """The statements that make our tables, as a new database holds them."""
-    made = await db.SqliteDb.open(path)
+    made = await sqlite.SqliteDb.open(path)
     try:
         await schema.migrate(made, now())
         return [
@@ -117,16 +124,70 @@ async def schema_of(path: Path) -> list[str]:
         await made.close()
 
 
-def lost(folder: Path, statements: list[str], synchronous: str, seed: int) -> tuple[int, int]:
-    """Acknowledged events, and those of them that are gone after the power failed (all, if the file is broken)."""
+class Cut(Exception):
+    """The power is gone while we are at it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Writing:
+    """Rows and units, as the writer of `storage.sqlite` commits them, and what of them was acknowledged.
+
+    A unit leaves a line outside (`Tx.outside`), on the same disk, as `storage.ledger` does; one of five fails.
+    """
+
+    connection: Any
+    disk: Disk
+    dice: random.Random
+    acknowledged: list[str] = field(default_factory=list)
+    by_units: set[str] = field(default_factory=set)  # begun, whatever became of them
+    cut: Literal["", "before", "after"] = ""  # the next line is on the disk
+
+    def rows(self, bodies: list[str]) -> None:
+        outcomes = sqlite._add_all(self.connection, {journal.KEEP: [(one,) for one in bodies]})
+        assert all(failure is None for _, failure in outcomes)
+        self.acknowledged += bodies
+
+    def units(self, bodies: list[str]) -> None:
+        self.by_units.update(bodies)
+        units: list[tuple[Unit, object]] = [(partial(self._unit, body=body), None) for body in bodies]
+        outcomes = sqlite._do_all(self.connection, units, whose(b"k" * 32), self._outside)
+        self.acknowledged += [body for body, (_, failure) in zip(bodies, outcomes, strict=False) if failure is None]
+
+    async def _unit(self, tx: Tx, *, body: str) -> None:
+        await tx.many(journal.KEEP, [(body,)])
+        tx.outside(body)
+        if self.dice.random() < 0.2:
+            raise Refusal("a unit that leaves nothing")
+
+    def _outside(self, lines: Sequence[str]) -> None:
+        if self.cut == "before":
+            raise Cut
+        self.disk.write(OUTSIDE, "".join(f"{one}\n" for one in lines).encode(), len(self.disk.synced.get(OUTSIDE, b"")))
+        self.disk.sync(OUTSIDE)
+        if self.cut == "after":
+            raise Cut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """After one power failure: how much was acknowledged, how much of it is gone (all, if the file is broken), and
+    what units wrote that stands in the database and not outside.
+    """
+
+    kept: int
+    gone: int
+    ahead: int
+
+
+def lost(folder: Path, statements: list[str], synchronous: str, seed: int) -> Outcome:
+    """Write for a while, then the power fails: between two commits, or in the middle of one."""
     dice = random.Random(seed)
     disk = Disk()
     files = Files(f"power-{synchronous}-{seed}", disk)
     name = folder / "rondan.db"
     connection: Any = apsw.Connection(str(name), vfs=f"power-{synchronous}-{seed}")
-    hashed = whose(b"k" * 32)
-    connection.create_scalar_function("whose", hashed, 2, deterministic=True)
-    connection.execute(db.PRAGMAS.replace("synchronous = full", f"synchronous = {synchronous}")).fetchall()
+    connection.create_scalar_function("whose", whose(b"k" * 32), 2, deterministic=True)
+    connection.execute(sqlite.PRAGMAS.replace("synchronous = full", f"synchronous = {synchronous}")).fetchall()
     connection.execute("pragma wal_autocheckpoint = 40")  # so that there are many in a short run
     assert connection.pragma("journal_mode") == "wal"
     for one in statements:
@@ -134,37 +195,45 @@ def lost(folder: Path, statements: list[str], synchronous: str, seed: int) -> tu
     if synchronous == "off":
         for path in list(disk.waiting):
             disk.sync(path)  # that the tables are there is not the question
-    acknowledged: list[str] = []
+    writing = Writing(connection=connection, disk=disk, dice=dice)
     for commit in range(dice.randint(1, COMMITS)):
         bodies = [f"{seed}.{commit}.{number} " + "x" * dice.randint(0, 900) for number in range(dice.randint(1, 9))]
-        outcomes = db._add_all(connection, {journal.KEEP: ([(one,) for one in bodies], [])})
-        assert all(failure is None for _, failure in outcomes)
-        acknowledged += bodies
+        (writing.units if dice.random() < 0.5 else writing.rows)(bodies)
+    writing.cut = ("", "before", "after")[seed % 3]
+    if writing.cut:
+        with suppress(Cut):
+            writing.units([f"{seed}.cut {number}" for number in range(5)])
     after = folder / "after"
     after.mkdir()
     disk.fail(after, dice)
     connection.close()
     del files
-    return len(acknowledged), len(acknowledged) - _found(after / name.name, acknowledged)
+    there = _found(after / name.name)
+    outside = set((after / OUTSIDE).read_text().split("\n")) if (after / OUTSIDE).exists() else set()
+    return Outcome(
+        kept=len(writing.acknowledged),
+        gone=len(set(writing.acknowledged) - there),
+        ahead=len((there & writing.by_units) - outside),
+    )
 
 
-def _found(path: Path, acknowledged: list[str]) -> int:
+def _found(path: Path) -> set[str]:
     there = sqlite3.connect(path)
     try:
         if there.execute("pragma integrity_check").fetchall() != [("ok",)]:
-            return 0
-        return len({row[0] for row in there.execute("select body from heard")} & set(acknowledged))
+            return set()
+        return {row[0] for row in there.execute("select body from heard")}
     except sqlite3.DatabaseError:
-        return 0
+        return set()
     finally:
         there.close()
 
 
 @pytest.mark.parametrize("synchronous", ["full", "off"])
-async def test_an_acknowledged_event_outlives_the_power(tmp_path: Path, synchronous: str) -> None:
+async def test_what_was_acknowledged_outlives_the_power(tmp_path: Path, synchronous: str) -> None:
     statements = await schema_of(tmp_path / "model.db")
 
-    def cuts() -> list[tuple[int, int]]:
+    def cuts() -> list[Outcome]:
         out = []
         for seed in range(CUTS):
             folder = tmp_path / f"{seed}"
@@ -173,6 +242,7 @@ async def test_an_acknowledged_event_outlives_the_power(tmp_path: Path, synchron
         return out
 
     done = await asyncio.to_thread(cuts)
-    assert sum(kept for kept, _ in done) > CUTS * 20
-    gone = sum(missing for _, missing in done)
-    assert (gone > 0) == (synchronous == "off"), f"{gone} of {sum(kept for kept, _ in done)} are gone"
+    kept, gone = sum(one.kept for one in done), sum(one.gone for one in done)
+    assert kept > CUTS * 20
+    assert (gone > 0) == (synchronous == "off"), f"{gone} of {kept} are gone"
+    assert sum(one.ahead for one in done) == 0  # what stands outside never knows less

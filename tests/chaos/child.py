@@ -28,7 +28,7 @@ def soon(attempts: int) -> timedelta:
 
 times.now, settle.back_off, settle.LOOK_AFTER = moved, soon, timedelta(seconds=0.3)
 
-from bot import cli, collect, folders, supervision  # noqa: E402 - after the clock is set
+from bot import cli, collect, folders, roles, supervision  # noqa: E402 - after the clock is set
 from bot.platforms.discord import client  # noqa: E402
 from bot.platforms.slack import api, sockets  # noqa: E402
 from bot.sources import schedule  # noqa: E402
@@ -39,6 +39,7 @@ collect.RECALL_AGAIN, collect.LONGEST_AGAIN = 0.3, 2.0
 supervision.FIRST_PAUSE, supervision.LONGEST_PAUSE = 0.2, 2.0
 client.IDENTIFY_EVERY, client.LAUNCH_AGAIN, client.LONGEST_WAIT, client.LONGEST_REST = 0.05, 0.2, 0.3, 0.3
 client.GUILDS_WITHIN = 0.1
+roles.BEAT, roles.LEASE, roles.MARGIN = 0.3, 4.0, 1.5
 api.POST_EVERY = 0.01
 sockets.STALE, sockets.APART, sockets.LOOK_EVERY, sockets.PROBE_EVERY = 1.0, 0.1, 0.1, 0.3
 

@@ -32,6 +32,9 @@ class Faults:
             "database locked": self._lock, "disk full": self._fill, "feed ids and dates changed": self._renumber,
             "feed broken": self._break_feed,
         }  # fmt: skip
+        if program.address is not None:  # its disk is the server's
+            del self.kinds["disk full"]
+            self.kinds["database connections cut"] = self.program.cut_database
 
     async def strike(self) -> None:
         name = self.dice.choice(list(self.kinds))

@@ -11,24 +11,37 @@ import signal
 import sqlite3
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
+from storage import keyfile
+from storage.postgres import told as spelled
 from tests.standins.discord import Discord
 from tests.standins.slack import Slack
 from tests.test_kill import environment
 
 
 class Program:
-    """`errors` counts what it logged as errors, by event: faults make some, a finished run is judged by its rows."""
+    """One process over a file, or `count` of them over the PostgreSQL database of an address.
 
-    def __init__(self, folder: Path, discord: Discord, slack: Slack) -> None:
+    `errors` counts what it logged as errors, by event: faults make some, a finished run is judged by its rows.
+    """
+
+    def __init__(
+        self, folder: Path, discord: Discord, slack: Slack, address: str | None = None, count: int = 1
+    ) -> None:
         self.folder = folder
+        self.address, self.count = address, count
         self.database = folder / "rondan.db"
+        self.keys = keyfile.beside(self.database)
         self.pieces = folder / "pieces"
         self.pieces.mkdir()
         self.errors: Counter[str] = Counter()
         self.tracebacks: list[str] = []
+        self.failure = ""  # of the last command
         self._clock = folder / "clock"
         self._moved = 0.0
         self.move_clock(0)
@@ -40,20 +53,22 @@ class Program:
             "RONDAN_SLACK_BOT_TOKEN": slack.bot_token, "RONDAN_SLACK_APP_TOKEN": slack.app_token,
             "RONDAN_SLACK_API": slack.api,
         }  # fmt: skip
-        self.process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Task[None] | None = None
+        if address is not None:
+            self._environment |= {"RONDAN_DATABASE": address, "RONDAN_KEY_FILE": str(self.keys)}
+        self._running: dict[asyncio.subprocess.Process, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.chaos.child"), env=self._environment, stderr=asyncio.subprocess.PIPE,
-            limit=1 << 22,
-        )  # fmt: skip
-        self._reading = asyncio.create_task(self._read())
+        """As many as there should be."""
+        while len(self._running) < self.count:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.chaos.child"), env=self._environment, stderr=asyncio.subprocess.PIPE,
+                limit=1 << 22,
+            )  # fmt: skip
+            self._running[process] = asyncio.create_task(self._read(process))
 
-    async def _read(self) -> None:
-        assert self.process is not None
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
             with contextlib.suppress(ValueError):
                 told = json.loads(line)
                 if told.get("level") == "error":
@@ -66,17 +81,30 @@ class Program:
 
     @property
     def runs(self) -> bool:
-        return self.process is not None and self.process.returncode is None
+        return bool(self._running) and all(one.returncode is None for one in self._running)
 
-    async def end(self, number: signal.Signals = signal.SIGKILL) -> int:
-        """Kill it, or ask it to end; its exit status."""
-        assert self.process is not None
-        assert self._reading is not None
-        if self.runs:
-            self.process.send_signal(number)
-        status = await self.process.wait()
-        await self._reading
-        return status
+    async def end(self, number: signal.Signals = signal.SIGKILL, most: int | None = None) -> int:
+        """Kill them, or ask them to end, at most so many; the highest exit status."""
+        ending = list(self._running)[:most]
+        for process in ending:
+            if process.returncode is None:
+                process.send_signal(number)
+        statuses = []
+        for process in ending:
+            statuses.append(await process.wait())
+            await self._running.pop(process)
+        return max(statuses, default=0, key=abs)
+
+    async def command(self, *words: str) -> int:
+        """`rondan WORDS` beside it; its exit status. What it says in failing is kept."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", *words), env=self._environment,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, said = await process.communicate()
+        self.failure = said.decode(errors="replace")[-300:]
+        assert process.returncode is not None
+        return process.returncode
 
     # --- what is taken from it ---
 
@@ -89,13 +117,21 @@ class Program:
 
     def fill_disk(self, full: bool = True) -> None:
         """No write beyond the first pages of a file succeeds: what a full disk does, without the right to mount one."""
-        if self.runs:
-            assert self.process is not None
-            _, most = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (8192 if full else most, most))
+        for process in self._running:
+            if process.returncode is None:
+                _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (8192 if full else most, most))
 
     async def lock_database(self, seconds: float) -> None:
         """Another program writes, and does not end. Nothing, if that one can't either."""
+        if self.address is not None:
+            connection = await asyncpg.connect(self.address)
+            try:
+                await connection.execute("begin; lock table heard, posting, leaf in exclusive mode")
+                await asyncio.sleep(seconds)
+            finally:
+                await connection.close()
+            return
         other = sqlite3.connect(self.database, isolation_level=None, timeout=0)
         try:
             with contextlib.suppress(sqlite3.OperationalError):
@@ -105,10 +141,25 @@ class Program:
         finally:
             other.close()
 
+    async def cut_database(self) -> None:
+        """The server ends all of its connections, as when it is started anew. A file has none."""
+        if self.address is not None:
+            connection = await asyncpg.connect(self.address)
+            try:
+                await connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                    "where datname=current_database() and pid <> pg_backend_pid()"
+                )
+            finally:
+                await connection.close()
+
     # --- what it knows ---
 
     def rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         """As of the last commit."""
+        if self.address is not None:
+            with ThreadPoolExecutor(1) as apart:
+                return apart.submit(asyncio.run, _asked(self.address, spelled(sql)[0], args)).result()
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
         try:
             return connection.execute(sql, args).fetchall()
@@ -130,3 +181,11 @@ def _where(told: dict[str, Any]) -> str:
     """An exception as `structlog` writes it down, in one line."""
     last = "".join(f" at {one['filename']}:{one['lineno']}" for one in told["frames"][-1:])
     return f"{told['exc_type']}: {told['exc_value']}{last}"
+
+
+async def _asked(address: str, sql: str, args: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(address)
+    try:
+        return [tuple(row) for row in await connection.fetch(sql, *args)]
+    finally:
+        await connection.close()

@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tests.chaos.truth import Verdict, judge
 from tests.chaos.world import World
 from tests.standins.discord import Discord
 from tests.standins.feeds import FeedServer
-from tests.standins.slack import NoAnswer, Slack
+from tests.standins.slack import NoAnswer, NotOffered, Slack
 
 KILLS_A_ROUND = 10
 SETTLED_WITHIN = 300.0  # seconds in which everything must be right again, also on a busy machine
@@ -32,6 +32,7 @@ class Report:
     """What is printed. `seconds_to_recover`: from the end of a round's faults until both sides were equal."""
 
     seed: int
+    processes: int = 1
     kills: int = 0
     rounds: int = 0
     faults: dict[str, int] = field(default_factory=dict)
@@ -48,10 +49,13 @@ class Report:
     commands_unanswered: int = 0
     recover_p50_s: float = 0
     recover_max_s: float = 0
+    restores: int = 0
+    erased: int = 0  # people who asked for it between a copy and its restore
     left_processes: int = 0
     seconds: float = 0
     errors_logged: dict[str, int] = field(default_factory=dict)
     tracebacks: list[str] = field(default_factory=list)
+    wrong_commands: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
@@ -64,19 +68,23 @@ class Report:
 
     @property
     def good(self) -> bool:
-        return not (self.duplicates or self.losses or self.wrong_edits or self.open_postings or self.left_processes)
+        return not (
+            self.duplicates or self.losses or self.wrong_edits or self.open_postings or self.left_processes
+            or self.wrong_commands
+        )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 class Run:
-    """`seed` decides what is done, `folder` must be empty."""
+    """`seed` decides what is done, `folder` must be empty. `address`: an empty PostgreSQL database for them all."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, address: str | None = None, processes: int = 1) -> None:
         self.dice = random.Random(seed)
         self.folder = folder
-        self.report = Report(seed=seed)
+        self.report = Report(seed=seed, processes=processes)
+        self._address, self._processes = address, processes
         self._recovered: list[float] = []
 
     async def __call__(self, *, kills: int, events: int, seconds: float = 0) -> Report:
@@ -98,12 +106,13 @@ class Run:
         discord = await stack.enter_async_context(Discord())
         slack = await stack.enter_async_context(Slack())
         feeds = await stack.enter_async_context(FeedServer())
-        self.program = Program(self.folder, discord, slack)
+        discord.shards = self._processes
+        self.program = Program(self.folder, discord, slack, self._address, self._processes)
         stack.push_async_callback(self._kill_whatever_runs)
         self.world = World(dice=self.dice, folder=self.program.pieces, discord=discord, slack=slack, feeds=feeds)
-        await self.world.prepare(self.program.database)
+        await self.world.prepare(self.program)
         self.faults = Faults(self.world, self.program, self.dice)
-        self._whose = whose(keyfile.key_in(keyfile.beside(self.program.database)))
+        self._whose = whose(keyfile.key_in(self.program.keys))
         await self.program.start()
         async with asyncio.timeout(SETTLED_WITHIN):
             while not self.program.rows("select 1 from source where baseline_at is not null"):  # noqa: ASYNC110 - another process's
@@ -119,22 +128,28 @@ class Run:
 
     async def _round(self, kills: int, events: int) -> None:
         self.report.rounds += 1
+        restored = self.dice.randrange(kills) if self._address is None else -1  # a server has its own copies
         for left in reversed(range(kills)):
             self.world.publish()
             for _ in range(2):
                 self.world.reword()
             striking = asyncio.create_task(self._strike(self.dice.randint(1, 3)))
-            up = int(events * self.dice.choice((0.0, 0.5, 0.9)))
+            up = int(events * self.dice.choice((0.5,) if left == restored else (0.0, 0.5, 0.9)))
+            copy = None
             if up:
                 await self._connected()
+                copy = await self._copied() if left == restored else None
                 await self._live(up)
-                await self._moderate()
+                if copy is None:  # what moderators do between a copy and its restore is lost (docs/operating.md)
+                    await self._moderate()
             else:
                 await asyncio.sleep(self.dice.random() * 2)  # while it starts
-            await self.program.end()
+            await self.program.end(most=self.dice.choice((1, 1, self._processes)))
             self.report.kills += 1
             await self._live(events - up)  # nobody listens
             await striking
+            if copy is not None:
+                await self._restore(copy)
             if not left:  # before it starts: what sleeps through a jump of the clock sleeps up to a minute longer
                 self.faults.calm()
             await self.program.start()
@@ -143,6 +158,32 @@ class Run:
         for _ in range(times):
             await asyncio.sleep(self.dice.random() * 0.5)
             await self.faults.strike()
+
+    # --- a copy, and what is not in it ---
+
+    async def _copied(self) -> Path | None:
+        """A copy of the database, after which somebody has all of theirs erased; None if a fault was in the way."""
+        leaver = await self.world.arrive()
+        copy = self.folder / f"copy-{self.report.kills}.db"
+        if await self.program.command("backup", "--to", str(copy)):
+            return None
+        self.world.forgotten[leaver.id] = False
+        room: Any = self.world.spots["slack", "card"]
+        with suppress(NoAnswer, NotOffered, TimeoutError):
+            await self.world.slack.connected(within=5)
+            sure = await self.world.slack.command(leaver, room, "/rondan forget-me")
+            await sure.until(lambda one: one.text, 6)
+            await (await self.world.slack.press(leaver, sure, "v1:forget-me:yes")).until(lambda one: one.text, 6)
+            self.world.forgotten[leaver.id] = True
+            self.report.erased += 1
+        return copy
+
+    async def _restore(self, copy: Path) -> None:
+        if await self.program.command("restore", str(copy), "--yes"):
+            self.report.wrong_commands.append(self.program.failure)
+        self.report.restores += 1
+
+    # --- the program and who uses it ---
 
     async def _connected(self) -> None:
         """Returns when both platforms are there, or when that takes long: what is done then is done in the dark."""

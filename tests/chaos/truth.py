@@ -61,7 +61,8 @@ def judge(world: World, program: Program, whose: Whose) -> Verdict:
                 duplicates += [f"{where}: {item.title}: {line!r} {n} times" for line, n in lines.items() if n > 1]
                 wrong += [f"{where}: {item.title}: {problem}" for problem in _reads(item, layout, root, inside)]
     said, reacted = _server(world, whose)
-    said_rows, reacted_rows = _rows(program, {(one[0], one[1]) for one in said} | _anchors(world))
+    unsure = {whose("slack", one) for one, sure in world.forgotten.items() if not sure}
+    said_rows, reacted_rows = _rows(program, {(one[0], one[1]) for one in said} | _anchors(world), unsure)
     for what, theirs, ours in (("said", said, said_rows), ("reacted", reacted, reacted_rows)):
         losses += [f"{what}, not kept: {one}" for one in theirs - ours]
         wrong += [f"{what}, kept and not there: {one}" for one in ours - theirs]
@@ -132,7 +133,9 @@ def _anchor(message: Message) -> str:
 
 
 def _server(world: World, whose: Whose) -> tuple[set[Any], set[Any]]:
-    """(platform, anchor, person, words) of what people said; the same with an emoji for words of reactions."""
+    """(platform, anchor, person, words) of what people said; the same with an emoji for words of reactions. Without
+    those who had theirs erased.
+    """
     said: set[Any] = set()
     reacted: set[Any] = set()
     for channel in list(world.discord.channels.values()):
@@ -143,15 +146,17 @@ def _server(world: World, whose: Whose) -> tuple[set[Any], set[Any]]:
                 reacted |= {("discord", _anchor(message), whose("discord", str(one)), emoji) for one in users}
     for room in list(world.slack.channels.values()):
         for one in room:
-            if not one.app and not one.subtype and not one.author.bot:
+            if not one.app and not one.subtype and not one.author.bot and one.author.id not in world.forgotten:
                 said.add(("slack", one.ts, whose("slack", one.author.id), unescape(one.text)))
             for name, people in one.reactions.items():
-                reacted |= {("slack", one.ts, whose("slack", who), SIGNS[name]) for who in people}
+                reacted |= {
+                    ("slack", one.ts, whose("slack", who), SIGNS[name]) for who in people if who not in world.forgotten
+                }
     return said, reacted
 
 
-def _rows(program: Program, there: set[tuple[str, str]]) -> tuple[set[Any], set[Any]]:
-    """The same of the rows, as far as the message is still there."""
+def _rows(program: Program, there: set[tuple[str, str]], but: set[str]) -> tuple[set[Any], set[Any]]:
+    """The same of the rows, as far as the message is still there. `but`: people who are left out."""
     said = program.rows(
         """select a.platform, a.anchor, p.hash, c.text from comment c join anchor a on a.id=c.anchor_id
            join person p on p.id=c.person_id where c.state <> 'erased'"""
@@ -160,4 +165,7 @@ def _rows(program: Program, there: set[tuple[str, str]]) -> tuple[set[Any], set[
         """select a.platform, a.anchor, p.hash, e.name from reaction r join anchor a on a.id=r.anchor_id
            join person p on p.id=r.person_id join emoji e on e.id=r.emoji_id where r.present=1"""
     )
-    return set(said), {one for one in reacted if (one[0], one[1]) in there}
+    return (
+        {one for one in said if one[2] not in but},
+        {one for one in reacted if one[2] not in but and (one[0], one[1]) in there},
+    )

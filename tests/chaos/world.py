@@ -17,7 +17,10 @@ from typing import Any
 from core.chat import Place
 from core.times import now
 from storage import places, schema, sources
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
+from storage.postgres import PgDb
+from storage.sqlite import SqliteDb
+from tests.chaos.program import Program
 from tests.standins.discord import Channel, Discord, Message, User
 from tests.standins.feeds import FeedServer
 from tests.standins.slack import Channel as SlackChannel
@@ -62,6 +65,8 @@ class World:
     items: list[Item] = field(default_factory=list)
     spots: dict[tuple[str, str], Channel | SlackChannel] = field(default_factory=dict)
     events: int = 0
+    forgotten: dict[str, bool] = field(default_factory=dict)
+    """People of Slack who had all of theirs erased, by id; False: they asked, and no answer came."""
     _words: int = 0
     _course: dict[tuple[str, str], bool] = field(default_factory=dict)
 
@@ -81,9 +86,13 @@ class World:
         self.editor = self.slack.person("mo", admin=True)
         self._serve()
 
-    async def prepare(self, database: Path) -> None:
+    async def prepare(self, program: Program) -> None:
         """A new database with the places and the feed."""
-        db = await SqliteDb.open(database)
+        db: Db
+        if program.address is None:
+            db = await SqliteDb.open(program.database)
+        else:
+            db = await PgDb.open(program.address, program.keys)
         try:
             await schema.migrate(db, now())
             for (platform, layout), channel in self.spots.items():
@@ -170,6 +179,16 @@ class World:
             await self._talk_discord(card)
         else:
             await self._talk_slack(card)
+
+    async def arrive(self) -> Person:
+        """Somebody new on Slack, who says and reacts something."""
+        person = self.slack.person(f"leaver {self.events}")
+        if cards := list(self.cards("slack")):
+            card = self.dice.choice(cards)
+            self.events += 2
+            await self.slack.say(person, card, self._sentence())
+            await self.slack.react(person, card, "heart")
+        return person
 
     def cards(self, platform: str) -> Iterator[Any]:
         """The first message of every posting that stands."""
