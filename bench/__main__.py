@@ -1,7 +1,7 @@
 """`python -m bench [--quick] [NAME…]`: run the benches (all, or those named) and print one JSON line a figure.
 
-`--comments N` is how many comments `search` looks through. `desk` and `soak` take long, so they run only when they are
-named: `desk --seconds 60 --rate 500`, `soak --minutes 60 --rate 200`.
+`--comments N` is how many comments `search` looks through, `--engine postgres` where. `desk` and `soak` take long,
+so they run only when they are named: `desk --seconds 60 --rate 500`, `soak --minutes 60 --rate 200`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import sys
 
 import structlog
 
-BENCHES = ("events", "feeds", "digest", "reading", "start", "discord", "slack", "search", "picture")
-LONG = ("desk", "soak")
-OPTIONS = {"search": ("comments",), "desk": ("seconds", "rate"), "soak": ("minutes", "rate")}
+BENCHES = ("events", "lanes", "feeds", "digest", "reading", "start", "discord", "slack", "search", "picture")
+LONG = ("desk", "soak", "pipeline", "growth")
+OPTIONS = {"search": ("comments", "engine"), "desk": ("seconds", "rate"), "soak": ("minutes", "rate")}
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     for option in ("comments", "seconds", "minutes", "rate"):
         parser.add_argument(f"--{option}", type=int)
+    parser.add_argument("--engine", choices=("sqlite", "postgres"))
     asked = parser.parse_args()
     for name in asked.names or BENCHES:
         if name not in BENCHES + LONG:

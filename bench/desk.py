@@ -2,7 +2,7 @@
 
 `rondan run` is a process of its own and so is the stand-in for Discord, with its limits on. A wait is from the
 interaction on the stand-in's side to the first answer there, a promise being one; the stand-in needs a processor too.
-Missed is what had no first answer within 3 s, or after a promise none within 20.
+Missed is what had no first answer within 3 s; late is what was promised, and not given within 20 s.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ async def measure(quick: bool, seconds: int = 60, rate: int = 500) -> list[dict[
          "asked_per_s": round(told["asked"] / told["asking_s"], 1),
          "answered_per_s": round(len(waits) / told["answering_s"], 1), "missed": told["missed"],
          "p50_ms": round(median(waits) * 1000, 1), "p99_ms": p99, "max_ms": round(waits[-1] * 1000, 1),
-         "p99_to_aim": round(p99 / 1000 / AIM, 2), "promised": told["promised"],
+         "p99_to_aim": round(p99 / 1000 / AIM, 2), "promised": told["promised"], "late": told["late"],
          "whole_p99_ms": _share(sorted(told["wholes"]), 99), "p50_ms_by_kind": told["kinds"],
          "cpu_ms_per_command": round(spent / told["asked"] * 1000, 2), "posts_meanwhile": sum(fan_out.values()),
          "warnings": warnings, "load": round(os.getloadavg()[0], 1)}

@@ -17,7 +17,8 @@ import random
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -38,8 +39,8 @@ from core.stances import DEFAULT
 from core.text import fold
 from core.times import DAY, micros
 from core.tokens import RULES
-from storage import schema
-from storage.db import SqliteDb
+from storage import schema, tables
+from storage.sqlite import SqliteDb
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 YEAR = 365 * DAY
@@ -250,12 +251,26 @@ async def _ask(desk: Desk, lines: Sequence[str], caller: Caller = CALLER) -> dic
     return {"p50_ms": round(took[len(took) // 2], 1), "p99_ms": round(took[len(took) * 99 // 100], 1)}
 
 
+@asynccontextmanager
+async def big(folder: Path, size: Size) -> AsyncIterator[tuple[SqliteDb, Desk]]:
+    """A publication of this size in a folder, made if it is not there, with its desk."""
+    publication = await asyncio.to_thread(_Publication, size)
+    path = folder / f"big-{size.pieces}-{size.reactions}.db"
+    if not path.exists():
+        await _make(path, publication)
+    db = await SqliteDb.open(path)
+    try:
+        yield db, _desk(db)
+    finally:
+        await db.close()
+
+
 async def measure(quick: bool, folder: Path | None = None) -> list[dict[str, Any]]:
     """All figures of this file; the database is kept in the folder, if one is named."""
     size = QUICK if quick else Size()
     with TemporaryDirectory() as name:
-        tables = f"{schema.MIGRATIONS}{schema.FRAGMENTS}{RULES}".encode()
-        made_from = hashlib.sha256(tables + Path(__file__).read_bytes()).hexdigest()
+        laid_out = f"{tables.MIGRATIONS}{tables.FRAGMENTS}{RULES}".encode()
+        made_from = hashlib.sha256(laid_out + Path(__file__).read_bytes()).hexdigest()
         path = (folder or Path(name)) / f"digest-{size.pieces}-{made_from[:8]}.db"
         began = time.perf_counter()
         publication = await asyncio.to_thread(_Publication, size)
@@ -288,9 +303,9 @@ async def _make(path: Path, publication: _Publication) -> None:
     unfinished.rename(path)
 
 
-async def _lines(db: SqliteDb, publication: _Publication) -> list[dict[str, Any]]:
+def _desk(db: SqliteDb) -> Desk:
     ears = Collector(db, DEFAULT, lambda: NOW)
-    desk = Desk(
+    return Desk(
         Tools(
             db=db, ears=ears, outside=ears.outside, stance_of=ears.stance_of,
             scale=DEFAULT, zone="UTC", clock=lambda: NOW,
@@ -300,6 +315,10 @@ async def _lines(db: SqliteDb, publication: _Publication) -> list[dict[str, Any]
             think=_unthought,
         )
     )  # fmt: skip
+
+
+async def _lines(db: SqliteDb, publication: _Publication) -> list[dict[str, Any]]:
+    desk = _desk(db)
     topics = range(1, publication.size.topics + 1)
     chosen = random.Random(7).choices(topics, cum_weights=publication.popular, k=SAMPLES)
     lines = []

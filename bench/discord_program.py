@@ -44,19 +44,24 @@ async def until(true: Callable[[], object], within: float = 60.0) -> None:
 
 
 @asynccontextmanager
-async def running(at: Address, folder: Path, rate: float, world: World = ()) -> AsyncIterator[House]:
-    """The program with places in these channels, connected and with nothing left to recall."""
-    async with House(settings(at, folder, rate)) as house:
+async def running(
+    at: Address, folder: Path, rate: float, world: World = (), database: str | None = None
+) -> AsyncIterator[House]:
+    """The program with places in these channels, connected and with nothing left to recall; over the PostgreSQL
+    database of an address, if one is given.
+    """
+    async with House(settings(at, folder, rate, database)) as house:
         await house.db.write(lambda tx: _add_places(tx, world))
         async with connected(house):
             yield house
 
 
-def settings(at: Address, folder: Path, rate: float) -> Settings:
-    """Discord and nothing else."""
+def settings(at: Address, folder: Path, rate: float, database: str | None = None) -> Settings:
+    """Discord, and feeds from here."""
     return Settings(
-        database=folder / "rondan.db", web="off", discord_token=SecretStr(at.token), discord_api=at.api,
-        discord_gateway=at.gateway, discord_rate=rate,
+        database=database or folder / "rondan.db",  # type: ignore[arg-type] # an address is taken apart
+        key_file=folder / "rondan.db.key", feed_allow_private=True, web="off",
+        discord_token=SecretStr(at.token), discord_api=at.api, discord_gateway=at.gateway, discord_rate=rate,
     )  # fmt: skip
 
 

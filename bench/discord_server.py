@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # only the process that is the stand-in needs it
 
 MAKE = {"card": "text", "thread": "text", "forum": "forum", "follow": "announcement"}
 EMOJI = ("👍", "👎", "💡", "❤️")
+LATE = 20  # seconds after a promise; Discord allows fifteen minutes
 WORDS = "夜行バスについて、私は賛成です。The fare is what divides us."
 
 
@@ -200,7 +201,7 @@ class Asking:
         self._people = [far.user(f"asker {number}", locale=("ja", "en-US")[number % 2]) for number in range(1000)]
         self._waits: dict[str, list[float]] = {}
         self._wholes: list[float] = []
-        self._missed = self._promised = 0
+        self._missed = self._promised = self._late = 0
         self._last = 0.0  # when the last first answer came
 
     async def run(self, seconds: int, rate: int) -> dict[str, Any]:
@@ -213,7 +214,7 @@ class Asking:
         await asyncio.gather(*tasks)
         return {
             "asked": len(tasks), "asking_s": asking, "answering_s": max(seconds, self._last - began),
-            "missed": self._missed, "promised": self._promised, "wholes": self._wholes,
+            "missed": self._missed, "promised": self._promised, "late": self._late, "wholes": self._wholes,
             "waits": [wait for waits in self._waits.values() for wait in waits],
             "kinds": {kind: round(median(waits) * 1000, 1) for kind, waits in self._waits.items()},
         }  # fmt: skip
@@ -221,7 +222,7 @@ class Asking:
     async def _one(self, number: int) -> None:
         from tests.standins.discord import NoAnswer
 
-        who, turn = self._people[number % len(self._people)], number // 6
+        who, turn = self._people[number % len(self._people)], number // 8
         card = self._cards[turn % len(self._cards)]
         began = time.monotonic()
         asked = {
@@ -232,18 +233,24 @@ class Asking:
             ),
             "topics": lambda: self._far.command(who, card.channel, "topics"),
             "digest": lambda: self._far.command(who, card.channel, "digest"),
+            "digest of a month": lambda: self._far.command(who, card.channel, "digest", {"period": "month"}),
+            "my-data": lambda: self._far.command(who, card.channel, "my-data"),
             "read": lambda: self._far.press(who, card, self._read(card)),
         }
-        kind = list(asked)[number % 6]
+        kind = list(asked)[number % 8]
         try:
             answer = await asked[kind]()
             self._last = time.monotonic()
             self._waits.setdefault(kind, []).append(self._last - began)
             self._promised += answer.type == 5
-            await answer.settled(20)
-            self._wholes.append(time.monotonic() - began)
-        except NoAnswer:  # nothing after 3 s; or promised, and not given
+        except NoAnswer:  # after 3 s
             self._missed += 1
+            return
+        try:
+            await answer.settled(LATE)
+            self._wholes.append(time.monotonic() - began)
+        except NoAnswer:
+            self._late += 1
 
     def _read(self, card: Message) -> str:
         """The id of its button Read."""

@@ -29,7 +29,8 @@ from bot.sources.parser_pool import ParserPool
 from core.chat import Place
 from core.times import micros, now
 from storage import places, schema, sources
-from storage.db import SqliteDb, Tx
+from storage.db import Tx
+from storage.sqlite import SqliteDb
 
 AT_ONCE = 50
 AIM_UNCHANGED, AIM_CHANGED = 8_000, 800  # a second

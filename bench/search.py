@@ -1,4 +1,5 @@
-"""How well and how fast search finds, beside a scan of all texts by LIKE: `python -m bench search [--comments N]`.
+"""How well and how fast search finds, beside a scan of all texts by LIKE: `python -m bench search [--comments N]
+[--engine postgres]`.
 
 Comments of made-up Japanese and English sentences with Zipf's words, in twenty places, and a piece for each five
 hundred of them. What is asked is taken at random from the texts, so common words are asked for often; truth is the
@@ -18,12 +19,16 @@ import re
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import asyncpg
+
+from bench.engines import engines, opened
 from bench.texts import Writer
 from core.document import Document, Heading, Paragraph, spans
 from core.outline import outline
@@ -31,11 +36,13 @@ from core.pieces import outline_to_json
 from core.query import parse_query
 from core.times import DAY, micros
 from core.tokens import RULES, plain
-from storage import schema
+from storage import schema, tables
 from storage.audience import Audience
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from storage.indexing import index_comments
 from storage.search import RANKED, search
+from storage.sqlite import SqliteDb
+from tests.standins import postgres as pg
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PLACES = 20
@@ -111,9 +118,49 @@ def piece_rows(writer: Writer, count: int) -> Iterator[tuple[Any, ...]]:
         yield number, f"{number:012x}", title, at, json.dumps(outline_to_json(understood), ensure_ascii=False)
 
 
-async def database(comments: int) -> tuple[Path, dict[str, Any]]:
+@asynccontextmanager
+async def database(engine: str, comments: int) -> AsyncIterator[tuple[Db, dict[str, Any]]]:
+    """The database, and what making it took and takes."""
+    path, figures = await kept(comments)
+    if engine == "sqlite":
+        db = await SqliteDb.open(path)
+        try:
+            size = await db.read("select sum(length(block)) as n from comment_words_data")
+            yield db, figures | {"mb_per_100k": round(size[0]["n"] / comments / 10, 1)}
+        finally:
+            await db.close()
+        return
+    with engines() as addresses, tempfile.TemporaryDirectory() as folder:
+        address = addresses["postgres"]
+        assert address is not None
+        async with opened(address, Path(folder), "search") as other:
+            address = pg.at(address, "search")
+            await copy(path, address)
+            began, cpu = time.perf_counter(), time.process_time()
+            await schema.migrate(other, NOW)
+            took = {"index_s": round(time.perf_counter() - began), "index_cpu_s": round(time.process_time() - cpu)}
+            await pg.execute(address, "vacuum analyze")
+            size = await other.read("select pg_total_relation_size('comment_words') as n")
+            yield other, took | {"mb_per_100k": round(size[0]["n"] / comments / 10, 1)}
+
+
+async def copy(path: Path, address: str) -> None:
+    """What was made up goes over as it is; nothing of it is indexed there yet."""
+    ours, theirs = sqlite3.connect(path), await asyncpg.connect(address)
+    try:
+        for table in ("source", "place", "piece", "comment", "anchor"):
+            rows = ours.execute(f"select * from {table}")
+            columns = [one[0] for one in rows.description]
+            await theirs.copy_records_to_table(table, records=rows, columns=columns)
+        await theirs.execute("delete from indexed")
+    finally:
+        await theirs.close()
+        ours.close()
+
+
+async def kept(comments: int) -> tuple[Path, dict[str, Any]]:
     """The database, made if it is not there, and what making it took."""
-    made_from = hashlib.sha256(f"{schema.MIGRATIONS}{schema.FRAGMENTS}{RULES}".encode() + Path(__file__).read_bytes())
+    made_from = hashlib.sha256(f"{tables.MIGRATIONS}{tables.FRAGMENTS}{RULES}".encode() + Path(__file__).read_bytes())
     folder = Path(tempfile.gettempdir()) / "rondan-bench"
     path = folder / f"search-{comments}-{made_from.hexdigest()[:8]}.db"
     figures = path.with_suffix(".json")
@@ -180,22 +227,21 @@ def holds(text: str, query: str) -> bool:
     return True
 
 
-async def measure(quick: bool, comments: int | None = None) -> list[dict[str, Any]]:
+async def measure(
+    quick: bool, comments: int | None = None, engine: Literal["sqlite", "postgres"] = "sqlite"
+) -> list[dict[str, Any]]:
     """All figures of this file, for one number of comments; by default two, unless it must be quick."""
     sizes = [comments] if comments else [20_000] if quick else [100_000, 1_000_000]
-    return [line for size in sizes for line in await _measured(size)]
+    return [line for size in sizes for line in await _measured(engine, size)]
 
 
-async def _measured(comments: int) -> list[dict[str, Any]]:
-    path, figures = await database(comments)
-    db = await SqliteDb.open(path)
-    try:
+async def _measured(engine: str, comments: int) -> list[dict[str, Any]]:
+    async with database(engine, comments) as (db, figures):
         rows = await db.read("select text from comment order by id")
         texts = [plain(row["text"]) for row in rows]
-        size = (await db.read("select sum(length(block)) as n from comment_words_data"))[0]["n"]
-        common = {"comments": comments, "load": round(os.getloadavg()[0], 1)}
-        lines = [{"bench": "search index", **figures, "mb_per_100k": round(size / comments / 10, 1), **common}]
-        lines += [await _line(db, path, asked, texts) | common for asked in questions(texts)]
+        common = {"comments": comments, "engine": engine, "load": round(os.getloadavg()[0], 1)}
+        lines = [{"bench": "search index", **figures, **common}]
+        lines += [await _line(db, asked, texts) | common for asked in questions(texts)]
         for who, audience in (("by who sees 7 of 10 comments", MANY), ("by who sees 1 of 1000", FEW)):
             for asked in questions(texts):
                 if asked.name in ("1 character", "2 characters", "the commonest"):
@@ -204,11 +250,9 @@ async def _measured(comments: int) -> list[dict[str, Any]]:
         return [
             {**line, "aim_p95_ms": next((ms for most, ms in AIMS.items() if comments <= most), None)} for line in lines
         ]
-    finally:
-        await db.close()
 
 
-async def _line(db: SqliteDb, path: Path, asked: Asked, texts: Sequence[str]) -> dict[str, Any]:
+async def _line(db: Db, asked: Asked, texts: Sequence[str]) -> dict[str, Any]:
     """Recall and precision over all that is found, and latencies of what is answered."""
     hits = found = right = 0
     judged = asked.queries[: JUDGED if len(texts) > 200_000 else QUERIES]
@@ -224,12 +268,14 @@ async def _line(db: SqliteDb, path: Path, asked: Asked, texts: Sequence[str]) ->
         "recall": right / hits if hits else 1.0,
         "precision": right / found if found else 1.0,
         **await _latencies(db, asked.queries, ALL),
-        "like_p50_ms": await asyncio.to_thread(_like, path, asked.queries[:SCANS]),
+        "like_p50_ms": await _like(db, asked.queries[:SCANS]),
     }
 
 
-async def _latencies(db: SqliteDb, queries: Sequence[str], audience: Audience) -> dict[str, float]:
-    """Of pieces and comments together, while others write; and the processor time of each alone, whatever the load."""
+async def _latencies(db: Db, queries: Sequence[str], audience: Audience) -> dict[str, float]:
+    """Of pieces and comments together, while others write; and the processor time of each alone, whatever the load (on
+    PostgreSQL ours without the server's).
+    """
     took: dict[str, list[float]] = {"cpu_": [], "": []}
     for name, clock in (("cpu_", time.process_time), ("", time.perf_counter)):
         writing = asyncio.create_task(_edit(db) if name == "" else asyncio.sleep(0))
@@ -252,7 +298,7 @@ def _share(values: Sequence[float], percent: int) -> float:
     return round(sorted(values)[min(len(values) - 1, len(values) * percent // 100)], 1)
 
 
-async def _edit(db: SqliteDb) -> None:
+async def _edit(db: Db) -> None:
     """Comments are edited, to the same words again: the index forgets and learns them."""
     dice = random.Random(3)
 
@@ -269,15 +315,13 @@ async def _edit(db: SqliteDb) -> None:
         await asyncio.sleep(1 / EDITS)
 
 
-def _like(path: Path, queries: Sequence[str]) -> float:
-    """The scan as SQLite does it, in ms."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+async def _like(db: Db, queries: Sequence[str]) -> float:
+    """The scan as the engine does it, in ms."""
     took = []
     for query in queries:
         condition = " and ".join(f"text {'not ' if word[0] == '-' else ''}like ?" for word in query.split())
         began = time.perf_counter()
         words = [f"%{word.removeprefix('-')}%" for word in query.split()]
-        connection.execute(f"select count(*) from comment where {condition}", words).fetchone()
+        await db.read(f"select count(*) as n from comment where {condition}", *words)
         took.append((time.perf_counter() - began) * 1000)
-    connection.close()
     return _share(took, 50)
