@@ -19,7 +19,7 @@ from bot.publish import Publisher
 from core.chat import Place
 from core.stances import DEFAULT
 from storage import places, sources
-from storage.db import Row, SqliteDb, Tx
+from storage.db import Db, Row, Tx
 from storage.memos import Memos
 from tests.conftest import found
 from tests.far import Mute
@@ -84,7 +84,7 @@ class Sitting:
 class DiscordRoom:
     """A database and a stand-in. `sitting` runs the program over them; again for a restart."""
 
-    def __init__(self, db: SqliteDb, far: Discord) -> None:
+    def __init__(self, db: Db, far: Discord) -> None:
         self.db, self.far = db, far
         self.ever: set[int] = set()  # messages that were comments when they were said
 
@@ -179,4 +179,4 @@ class DiscordRoom:
 
 
 def _plain(row: Row) -> tuple[Any, ...]:
-    return tuple(row[at] for at in range(len(row.keys())))
+    return tuple(row)

@@ -20,7 +20,8 @@ from core.document import Document, Heading, Paragraph, spans
 from core.pieces import Found
 from core.stances import DEFAULT
 from storage import pieces, places, postings, schema, sources
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
+from storage.sqlite import SqliteDb
 from tests.conftest import found
 from tests.far import Mute
 from tests.far_discord import Notes
@@ -56,7 +57,7 @@ class MovedClock:
 class Ears(Collector):
     """The real ears; `away` is set when the adapter says that it was."""
 
-    def __init__(self, db: SqliteDb, clock: MovedClock) -> None:
+    def __init__(self, db: Db, clock: MovedClock) -> None:
         super().__init__(db, DEFAULT, clock)
         self.away = asyncio.Event()
 
@@ -68,7 +69,7 @@ class Ears(Collector):
 class Stage:
     """One publisher over one connection. `place` makes channels into places, `take` brings pieces."""
 
-    def __init__(self, db: SqliteDb, far: Discord, clock: MovedClock, chat: DiscordChat) -> None:
+    def __init__(self, db: Db, far: Discord, clock: MovedClock, chat: DiscordChat) -> None:
         self.db, self.far, self.clock, self.chat = db, far, clock, chat
         self.ears = Ears(db, clock)
         self.publisher = Publisher(db, {"discord": chat}, DEFAULT, clock)

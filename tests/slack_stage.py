@@ -16,7 +16,8 @@ from core.chat import Place
 from core.pieces import Found
 from core.stances import DEFAULT
 from storage import pieces, places, postings, schema, sources
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
+from storage.sqlite import SqliteDb
 from tests.conftest import found
 from tests.far import Mute
 from tests.far_slack import adapter
@@ -36,7 +37,7 @@ class MovedClock:
 class Stage:
     """One publisher over one connection."""
 
-    def __init__(self, db: SqliteDb, far: Slack, http: bool) -> None:
+    def __init__(self, db: Db, far: Slack, http: bool) -> None:
         self.db, self.far = db, far
         self.clock = MovedClock()
         self.chat = adapter(far, http=http)
@@ -99,7 +100,7 @@ class Stage:
         """What stands in the database when everything heard is folded."""
         await self.far.delivered()
         await self.ears.fold_all()
-        return [tuple(row[at] for at in range(len(row.keys()))) for row in await self.db.read(sql)]
+        return [tuple(row) for row in await self.db.read(sql)]
 
     def shown(self, channel: Channel) -> list[str]:
         """First lines of what stands in a channel, answers indented under their root."""

@@ -14,7 +14,7 @@ from bot.sources.fetch import Fetcher
 from bot.sources.parser_pool import ParserPool
 from core.document import plain_all
 from storage import pieces
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import QuietRoom, SetClock, add_place
 from tests.newsroom import Newsroom
 from tests.standins.feeds import FeedServer
@@ -50,7 +50,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Desk]:
     memory = Room(tmp_path / "room.jsonl")
     await add_place(db, clock)
     async with (

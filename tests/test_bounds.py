@@ -19,7 +19,7 @@ from core.chat import Caller, Person
 from core.commands import CommandSpec, Option
 from core.message import Form, Message, Reply, message_to_json
 from storage import comments, holding, places
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 from tests.test_digest_whole import think
@@ -39,7 +39,7 @@ MODERATED = {"lou": "town"}  # by those who moderate one place
 
 
 @pytest.fixture
-async def world(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
+async def world(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
     """Five places in three communities, a piece at each of them, two comments at each place, one of them hidden."""
     memory = Room(tmp_path / "room.jsonl")
     room = Newsroom(db, clock, QuietRoom("web", memory), think=think)
@@ -101,6 +101,20 @@ def values(option: Option) -> tuple[str, ...]:
             return ("bus", "in:comments number")
         case _:
             return ("18:00",)
+
+
+async def test_completion_offers_nobody_what_is_not_for_them(world: Newsroom) -> None:
+    audience = dict.fromkeys(PLACES, "community")
+    for name in PLACES:
+        await places.change_place(world.db, ("web", name), audience="community")
+    for spec, caller in itertools.product(COMMANDS.values(), CALLERS):
+        may = {word for word in _words() if _may(caller, word, audience)}
+        for option in spec.options:
+            offered = await world.desk.complete(caller, spec.name, option.name, "")
+            told = {word for word in _words() for one in offered if f"number {word}" in one.label}
+            assert told <= may, (caller.person.id, spec.name, told - may)
+            if option.kind == "comment" and caller.person.id in ("ana", "lou") and offered:
+                assert told == may, (caller.person.id, spec.name)
 
 
 async def everything(room: Newsroom, callers: list[Caller]) -> AsyncIterator[tuple[Caller, str, str]]:
@@ -184,5 +198,5 @@ async def test_who_keeps_one_community_touches_nothing_of_another(world: Newsroo
     assert await rows(world.db, own) != mine, "their own they may"
 
 
-async def _foreign(db: SqliteDb) -> dict[str, list[tuple[object, ...]]]:
+async def _foreign(db: Db) -> dict[str, list[tuple[object, ...]]]:
     return {name: await rows(db, sql) for name, sql in FOREIGN.items()}

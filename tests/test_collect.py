@@ -19,7 +19,8 @@ from core.chat import Chat, Commented, Heard, Known, Person, Reacted, Read, Unre
 from core.errors import Busy, Unknown
 from core.stances import DEFAULT
 from storage import schema
-from storage.db import Args, Db, SqliteDb, StorageError
+from storage.db import Args, Db, StorageError
+from storage.sqlite import SqliteDb
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.test_publish import Moody, Stage
 
@@ -44,14 +45,14 @@ class Forum:
 
     async def rows(self, sql: str) -> list[tuple[object, ...]]:
         await self.ears.fold_all()
-        return [tuple(row[at] for at in range(len(row.keys()))) for row in await self.stage.db.read(sql)]
+        return [tuple(row) for row in await self.stage.db.read(sql)]
 
     async def comments(self) -> list[tuple[object, ...]]:
         return await self.rows("select text, state from comment order by id")
 
 
 @pytest.fixture
-async def forum(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Forum]:
+async def forum(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Forum]:
     room = Room(tmp_path / "room.jsonl", clock=clock)
     chat = Moody(room)
     stage = Stage(db, clock, chat)
@@ -170,7 +171,7 @@ async def test_noted_events_are_bounded_and_an_overflow_is_recalled(forum: Forum
     recalling.cancel()
 
 
-async def test_what_was_noted_outlives_a_failed_write_and_a_cancelled_fold(db: SqliteDb, clock: SetClock) -> None:
+async def test_what_was_noted_outlives_a_failed_write_and_a_cancelled_fold(db: Db, clock: SetClock) -> None:
     class Moody:
         """Fails once."""
 
@@ -200,7 +201,7 @@ async def test_what_was_noted_outlives_a_failed_write_and_a_cancelled_fold(db: S
     assert await ears.fold_all() >= 2
 
 
-async def test_a_collector_that_is_woken_and_cancelled_at_once_ends(db: SqliteDb, clock: SetClock) -> None:
+async def test_a_collector_that_is_woken_and_cancelled_at_once_ends(db: Db, clock: SetClock) -> None:
     ears = Collector(db, DEFAULT, clock)
     for _ in range(20):
         running = asyncio.create_task(ears.run())
@@ -212,7 +213,7 @@ async def test_a_collector_that_is_woken_and_cancelled_at_once_ends(db: SqliteDb
         assert done
 
 
-async def test_a_busy_collector_sweeps_too(db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_busy_collector_sweeps_too(db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collect, "SWEEP_EVERY", 0.05)
     ears = Collector(db, DEFAULT, clock)
     at = clock()
@@ -228,7 +229,7 @@ async def test_a_busy_collector_sweeps_too(db: SqliteDb, clock: SetClock, monkey
     running.cancel()
 
 
-async def test_how_far_a_channel_was_heard_waits_for_a_recall_that_is_due(db: SqliteDb, clock: SetClock) -> None:
+async def test_how_far_a_channel_was_heard_waits_for_a_recall_that_is_due(db: Db, clock: SetClock) -> None:
     class Far:
         """A platform whose recall fails at first, oddly."""
 
@@ -268,7 +269,7 @@ async def test_how_far_a_channel_was_heard_waits_for_a_recall_that_is_due(db: Sq
 
 
 async def test_a_recall_before_the_platform_is_there_waits_without_a_warning(
-    db: SqliteDb, clock: SetClock, logged: list[Any]
+    db: Db, clock: SetClock, logged: list[Any]
 ) -> None:
     class Early:
         """A platform that is asked before it is connected, or when it is no longer."""
@@ -318,7 +319,7 @@ class Refusing(SqliteDb):
             self.commits += 1
             if self.full:
                 self.full -= 1
-                return [(None, StorageError("full"))] * sum(len(group) for group, _ in what.values())
+                return [(None, StorageError("full"))] * sum(map(len, what.values()))
         return await super()._in_thread(work, what)
 
 
@@ -365,7 +366,7 @@ async def test_a_recall_keeps_many_events_at_once_and_how_far_it_heard_after_the
         await db.close()
 
 
-async def test_a_platform_that_is_slow_to_tell_keeps_no_other_waiting(db: SqliteDb, clock: SetClock) -> None:
+async def test_a_platform_that_is_slow_to_tell_keeps_no_other_waiting(db: Db, clock: SetClock) -> None:
     class Slow(Told):
         name = "slow"
 

@@ -82,7 +82,11 @@ async def test_on_slack_reports_are_dealt_with_answers_stand_and_topics_merge(on
 
         # Ria moderates this place only: what is said in it is hers to hide, the ticket goes with it.
         assert "Who pays" in (await w.ask(w.ria, "/rondan mod tickets")).text
-        assert "is hidden" in (await w.ask(w.ria, "/rondan mod hide 2")).text
+        view = (await w.ask(w.ria, "/rondan mod hide ?")).view
+        assert view is not None
+        assert view.title == "mod hide"
+        assert (await w.ask(w.mika, "/rondan mod hide ?")).view is None
+        assert "is hidden" in (await w.press(w.ria, await w.ask(w.ria, "/rondan mod tickets 2"), "Hide")).text
         assert "だけです" in (await w.ask(w.mika, "/rondan mod hide 2")).text
         assert "Only" in (await w.ask(w.ria, "/rondan mod rules")).text
         await w.settle()

@@ -26,7 +26,7 @@ from digest.compose import Rows, card, whole
 from digest.packing import pack, unpack
 from digest.sketch import Account, Heat, Numbers, Point, Reading, Sketch, Theme, Verbatim
 from storage import answers, sources
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
@@ -42,7 +42,7 @@ async def think(job: str, data: Any) -> Any:
 
 
 @pytest.fixture
-async def reading(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
+async def reading(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
     """A publication whose digests are thought about, with sections posted in a thread."""
     memory = Room(tmp_path / "reading.jsonl")
     await add_place(db, clock, layout="thread")
@@ -234,7 +234,7 @@ async def test_a_made_up_button_is_refused(reading: Newsroom, what: str) -> None
     assert "belongs to something that is no longer there" in to_text(pressed.message)
 
 
-async def test_numbers_of_too_few_people_are_not_told(db: SqliteDb, clock: SetClock, tmp_path: Path) -> None:
+async def test_numbers_of_too_few_people_are_not_told(db: Db, clock: SetClock, tmp_path: Path) -> None:
     memory = Room(tmp_path / "few.jsonl")
     await add_place(db, clock, layout="thread")
     room = Newsroom(db, clock, QuietRoom("web", memory), think=think, least=3)

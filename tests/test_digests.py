@@ -15,9 +15,10 @@ import pytest
 
 from core.times import micros
 from digest.standing import outstanding
-from storage import digests, schema
+from storage import digests
 from storage.audience import Audience
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
+from tests.conftest import SetClock, opened
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 PLACES = {1: ("web", "a", "place"), 2: ("web", "a", "community"), 3: ("chat", "b", "publication")}
@@ -88,15 +89,18 @@ class Publication:
 
     async def write(self, tx: Tx) -> None:
         await tx.run("insert into source(id, kind, address, created_at) values(1, 'file', 'x', 0)")
-        await tx.many("insert into person(id, hash, platform) values(?, ?, 'web')", [(n, n) for n in range(1, 60)])
+        await tx.many("insert into person(id, hash, platform) values(?, ?, 'web')", [(n, str(n)) for n in range(1, 60)])
         await tx.many(
             "insert into place(id, platform, channel, community, audience, created_at) values(?,?,?,?,?,0)",
-            [(number, platform, number, community, shared) for number, (platform, community, shared) in PLACES.items()],
+            [
+                (number, platform, str(number), community, shared)
+                for number, (platform, community, shared) in PLACES.items()
+            ],
         )
         await tx.many(
             """insert into piece(id, uid, source_id, state, title, title_key, language, published_at, found_at,
                    changed_at, outline) values(?,?,1,'published','','','en',?,0,0,'')""",
-            [(number, number, micros(START)) for number in range(1, self.pieces + 1)],
+            [(number, str(number), micros(START)) for number in range(1, self.pieces + 1)],
         )
         await tx.many(
             "insert into stance(piece_id, person_id, stance, at) values(?,?,?,?)",
@@ -107,7 +111,7 @@ class Publication:
         await tx.many(
             """insert into anchor(id, platform, channel, anchor, place_id, piece_id, comment_id)
                values(?, 'web', 'x', ?, ?, ?, ?)""",
-            [(one.id, one.id, one.place, one.piece, one.id) for one in self.comments],
+            [(one.id, str(one.id), one.place, one.piece, one.id) for one in self.comments],
         )
         await tx.many(
             """insert into comment(id, piece_id, place_id, anchor_id, person_id, text, at, source, state)
@@ -145,22 +149,18 @@ class Publication:
 
 
 @asynccontextmanager
-async def kept(publication: Publication) -> AsyncIterator[SqliteDb]:
+async def kept(publication: Publication, engine: str | None) -> AsyncIterator[Db]:
     with TemporaryDirectory() as folder:
-        db = await SqliteDb.open(Path(folder) / "x.db")
-        try:
-            await schema.migrate(db, START)
+        async with opened(engine, Path(folder), SetClock()) as db:
             await db.write(publication.write)
             yield db
-        finally:
-            await db.close()
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_people_comments_and_voices_are_those_of_a_plain_count(seed: int) -> None:
+async def test_people_comments_and_voices_are_those_of_a_plain_count(seed: int, engine: str | None) -> None:
     publication = Publication.made(seed)
     dice = random.Random(seed)
-    async with kept(publication) as db:
+    async with kept(publication, engine) as db:
         for who in AUDIENCES:
             for first, last in WINDOWS:
                 pieces = dice.sample(range(1, publication.pieces + 1), dice.choice((0, 1, 5, 12)))
@@ -191,9 +191,9 @@ async def test_people_comments_and_voices_are_those_of_a_plain_count(seed: int) 
                 assert set(voices) == {one.id for one in publication.comments if one.shown_to(who)}
 
 
-async def test_many_pieces_are_asked_in_parts_and_still_each_person_is_counted_once() -> None:
+async def test_many_pieces_are_asked_in_parts_and_still_each_person_is_counted_once(engine: str | None) -> None:
     publication = Publication.made(7, pieces=900, comments=1200)
-    async with kept(publication) as db:
+    async with kept(publication, engine) as db:
         asked: Asked = (list(range(1, 901)), START, START + timedelta(hours=200), AUDIENCES[1])
         assert await digests.people(db, *asked) == publication.people(*asked)
         spoken = await digests.spoken(db, *asked)
@@ -202,9 +202,9 @@ async def test_many_pieces_are_asked_in_parts_and_still_each_person_is_counted_o
         assert sorted(one.comment for one in everyone) == sorted(publication.spoken(*asked, 2000))
 
 
-async def test_people_are_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_people_are_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch, engine: str | None) -> None:
     publication = Publication.made(3)
-    async with kept(publication) as db:
+    async with kept(publication, engine) as db:
         asked: Asked = (list(range(1, 13)), START, START + timedelta(hours=240), AUDIENCES[0])
         true = publication.people(*asked)
         for limit in (5, true - 1, true, true + 1):

@@ -25,7 +25,8 @@ from bot.platforms.discord.client import Connection
 from bot.platforms.discord.pacer import Pacer
 from core.chat import Place, Reacted
 from core.errors import ConfigError
-from storage.db import SqliteDb
+from storage.db import Db
+from storage.sqlite import SqliteDb
 from tests.discord_newsroom import DiscordRoom, until
 from tests.far import Hearing, Mute
 from tests.far_discord import Notes, utc
@@ -481,7 +482,7 @@ async def test_a_real_run_ends_with_78_and_one_sentence_when_it_is_of_no_use(tmp
 
 
 async def test_sigterm_ends_a_real_run_cleanly_and_what_people_did_is_kept(
-    tmp_path: Path, db: SqliteDb, far: Discord
+    tmp_path: Path, db: Db, far: Discord
 ) -> None:
     room = DiscordRoom(db, far)
     channel = far.guild("Reading room").text("general")

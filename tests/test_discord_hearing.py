@@ -12,7 +12,7 @@ from bot.platforms.discord import client
 from bot.platforms.discord.hearing import Hearing
 from bot.platforms.discord.spots import Spots
 from core.chat import Place, Reacted, Read
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.discord_newsroom import DiscordRoom, Sitting, until
 from tests.far import Hearing as Ears
 from tests.far_discord import utc
@@ -57,7 +57,7 @@ class Scene:
 
 
 @pytest.fixture(params=["card"])
-async def scene(request: pytest.FixtureRequest, db: SqliteDb, far: Discord) -> AsyncIterator[Scene]:
+async def scene(request: pytest.FixtureRequest, db: Db, far: Discord) -> AsyncIterator[Scene]:
     """`indirect` parameter: the layout."""
     room = DiscordRoom(db, far)
     guild = far.guild("Reading room")
@@ -126,7 +126,7 @@ async def test_what_is_said_under_a_post_is_a_comment(scene: Scene) -> None:
 
 @pytest.mark.parametrize("granted", [True, False])
 async def test_without_the_text_of_messages_answers_that_ping_us_are_still_read(
-    db: SqliteDb, far: Discord, granted: bool
+    db: Db, far: Discord, granted: bool
 ) -> None:
     far.application_flags = 1 << 19 if granted else 0
     room = DiscordRoom(db, far)
@@ -220,7 +220,7 @@ async def test_a_deleted_thread_erases_what_was_said_in_it(scene: Scene) -> None
     assert await scene.rows("select state from posting") == [(state,)]
 
 
-async def test_an_archived_thread_that_is_deleted_after_a_restart_is_erased_too(db: SqliteDb, far: Discord) -> None:
+async def test_an_archived_thread_that_is_deleted_after_a_restart_is_erased_too(db: Db, far: Discord) -> None:
     room = DiscordRoom(db, far)
     channel, mika = far.guild("Reading room").text("general"), far.user("mika")
     await room.add(channel)

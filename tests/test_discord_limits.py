@@ -156,7 +156,7 @@ def squeezed(text: str) -> str:
     return "".join(text.replace("\u200b", "").split())
 
 
-def pages_of(message: Message) -> list[Message]:
+def pages_of(message: Message) -> tuple[Message, ...]:
     pages = paged(message)
     assert all(inside_all_limits(page) for page in pages)
     assert [page.actions for page in pages[:-1]] == [()] * (len(pages) - 1)
@@ -167,8 +167,8 @@ def pages_of(message: Message) -> list[Message]:
 
 def test_a_message_that_fits_is_one_page() -> None:
     message = say(words("a"), Divider(), actions=(COMMENT,))
-    assert paged(message) == [message]
-    assert paged(say()) == [say()]
+    assert paged(message) == (message,)
+    assert paged(say()) == (say(),)
 
 
 @given(

@@ -11,7 +11,7 @@ import pytest
 
 from bot import collect
 from bot.platforms.discord import client
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from tests.discord_newsroom import DiscordRoom, Sitting, until
 from tests.far_discord import utc
 from tests.standins.discord import Channel, Discord, Guild, Message, P, User
@@ -38,7 +38,7 @@ async def far() -> AsyncIterator[Discord]:
 
 
 @pytest.fixture
-def room(db: SqliteDb, far: Discord) -> DiscordRoom:
+def room(db: Db, far: Discord) -> DiscordRoom:
     return DiscordRoom(db, far)
 
 
@@ -270,7 +270,8 @@ async def many(room: DiscordRoom, far: Discord, count: int, age: timedelta) -> l
             "insert into watermark(platform, spot, newest) values('discord',?,?)",
             [(str(one.channel.id), str(one.id)) for one in posts],
         )
-        await tx.run("insert into person(id, hash, platform) values(1, whose('discord', ?), 'discord')", str(people.id))
+        hashed = tx.whose("discord", str(people.id))
+        await tx.run("insert into person(id, hash, platform) values(1, ?, 'discord')", hashed)
         await tx.run("insert into emoji(id, name) values(1,'👍')")
         await tx.run(
             """insert into reaction(piece_id, person_id, anchor_id, emoji_id, kind, source, present, at)

@@ -20,9 +20,11 @@ from core.chat import Place
 from core.findings import Finding, verdict
 from core.times import micros, now
 from digest import fonts
-from storage import health, places, schema, sources
-from storage.db import SqliteDb, Tx
+from storage import health, places, schema, sources, tables
+from storage.db import Db, Tx
 from storage.memos import Memos
+from storage.sqlite import SqliteDb
+from tests.conftest import on_sqlite
 from tests.standins.discord import Discord, P
 from tests.standins.slack import Slack
 
@@ -102,7 +104,7 @@ async def test_a_damaged_file_is_found_and_so_is_one_that_is_none(alone: Path, o
 
 async def test_an_older_and_a_newer_database_are_told_apart(alone: Path, owned: SqliteDb) -> None:
     await owned.write(lambda tx: tx.run("delete from schema_version where version > 1"))
-    if len(schema.MIGRATIONS) > 1:
+    if len(tables.MIGRATIONS) > 1:
         assert (await bad())["database"][0] == "warn"
     await owned.write(lambda tx: tx.run("insert into schema_version(version, at) values(99, '')"))
     state, sentence, mend = (await bad())["database"]
@@ -252,7 +254,9 @@ def test_the_command_prints_lines_or_json_and_exits_with_the_verdict(alone: Path
     assert "\x1b" not in doctor.line(Finding(subject="a\x1b[31m", state="ok", sentence="\x1b]0;b"))
 
 
-async def test_who_gives_up_a_long_look_leaves_nothing_half_closed(tmp_path: Path, db: SqliteDb) -> None:
+@on_sqlite
+async def test_who_gives_up_a_long_look_leaves_nothing_half_closed(db: Db) -> None:
+    assert isinstance(db, SqliteDb)
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000) select max(i) from n"
     for _ in range(5):
         look = asyncio.create_task(health.Aside(db.path).read(endless))

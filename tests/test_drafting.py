@@ -19,7 +19,7 @@ from core.errors import SourceError
 from core.message import Form, Reply, to_text
 from core.outline import next_offer
 from storage import pieces
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import QuietRoom, SetClock, add_place
 from tests.newsroom import MODERATOR, READER, Newsroom
 from tests.standins.feeds import FeedServer
@@ -50,7 +50,7 @@ async def server() -> AsyncIterator[FeedServer]:
 
 
 @pytest.fixture
-async def room(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
+async def room(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
     memory = Room(tmp_path / "room.jsonl")
     await add_place(db, clock)
     await add_place(db, clock, "desk", layout="queue")

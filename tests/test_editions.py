@@ -16,7 +16,7 @@ from commands.tools import Tools
 from core.chat import Caller, Removed
 from core.message import Message, Reply, to_text
 from storage import editions, places, postings
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
@@ -53,7 +53,7 @@ class Press:
 
 
 @pytest.fixture
-async def press(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Press]:
+async def press(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Press]:
     memory = Room(tmp_path / "press.jsonl")
     await add_place(db, clock)
     yield Press(Newsroom(db, clock, QuietRoom("web", memory)))

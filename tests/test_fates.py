@@ -17,13 +17,14 @@ from core.stances import DEFAULT
 from core.times import micros
 from storage import acts, comments, schema
 from storage.copies import copy_verified
-from storage.db import SqliteDb, StorageError, Tx
+from storage.db import Db, StorageError, Tx
 from storage.ledger import Ledger
-from tests.conftest import SetClock, found
+from storage.sqlite import SqliteDb
+from tests.conftest import SetClock, found, on_sqlite
 from tests.newsroom import MODERATOR, Newsroom
 
 
-async def states(db: SqliteDb) -> dict[str, tuple[str, str]]:
+async def states(db: Db) -> dict[str, tuple[str, str]]:
     rows = await db.read("select a.anchor, c.state, c.text from comment c join anchor a on a.id=c.anchor_id")
     return {row["anchor"]: (row["state"], row["text"]) for row in rows}
 
@@ -38,7 +39,7 @@ async def brought_back(copy: Path, room: Newsroom, clock: SetClock) -> AsyncIter
     db = await SqliteDb.open(path)
     try:
         await schema.migrate(db, clock())
-        yield db, Collector(db, DEFAULT, clock, ledger=Ledger(room.db.path.with_name("rondan.erasures")))
+        yield db, Collector(db, DEFAULT, clock, ledger=Ledger(room.db.keys.with_name("rondan.erasures")))
     finally:
         await db.close()
 
@@ -48,6 +49,7 @@ async def ask(room: Newsroom, line: str) -> None:
     assert reply.ok, reply
 
 
+@on_sqlite
 async def test_a_copy_brings_nothing_back_that_was_hidden_or_deleted_since(
     room: Newsroom, tmp_path: Path, clock: SetClock
 ) -> None:
@@ -64,6 +66,7 @@ async def test_a_copy_brings_nothing_back_that_was_hidden_or_deleted_since(
         await room.ears.keep(said(name))
     await room.ears.fold_all()
     copy = tmp_path / "copy"
+    assert isinstance(room.db, SqliteDb)
     copy_verified(room.db.path, copy)
     later, soon_gone = said("later"), said("soon-gone")
     await room.ears.keep(later)
@@ -76,7 +79,7 @@ async def test_a_copy_brings_nothing_back_that_was_hidden_or_deleted_since(
     await ask(room, f"/mod hide {number['later']}")
     await room.ears.keep(Removed(platform="web", channel="general", anchors=("gone", "soon-gone"), at=clock()))
     await room.ears.fold_all()
-    text = room.db.path.with_name("rondan.erasures").read_text()
+    text = room.db.keys.with_name("rondan.erasures").read_text()
     assert "words" not in text
     assert "general" not in text
     now = await states(room.db)
@@ -108,7 +111,7 @@ async def test_a_copy_brings_nothing_back_that_was_hidden_or_deleted_since(
 async def test_the_ledger_says_it_first_or_nothing_is_done(room: Newsroom, clock: SetClock) -> None:
     await room.say("r1", await room.anchor(await room.publish(found())), "Too dear.", name="c1")
     await room.ears.fold_all()
-    path = room.db.path.with_name("rondan.erasures")
+    path = room.db.keys.with_name("rondan.erasures")
 
     async def refused(tx: Tx) -> None:
         await comments.set_state(tx, 1, "hidden", clock())
@@ -139,7 +142,7 @@ async def test_at_night_the_ledger_keeps_one_line_a_comment_and_all_of_people(ro
     await room.db.write(lambda tx: comments.set_state(tx, 1, "hidden", clock()))
     await room.db.write(lambda tx: comments.set_state(tx, 1, "visible", clock()))
     await room.db.write(lambda tx: comments.set_state(tx, 1, "featured", clock()))
-    path = room.db.path.with_name("rondan.erasures")
+    path = room.db.keys.with_name("rondan.erasures")
     ledger = Ledger(path)
     await outside.compact(None)
     assert [(one.number, one.state) for one in ledger.fates()] == [(1, "hidden"), (4, "featured")]

@@ -16,7 +16,7 @@ from bot.sources.parser_pool import ParserPool
 from core.chat import Caller, Person
 from core.message import to_text
 from storage import sources
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import QuietRoom, SetClock, add_place
 from tests.newsroom import MODERATOR, READER, Newsroom
 from tests.standins.feeds import FeedServer
@@ -40,13 +40,13 @@ async def server() -> AsyncIterator[FeedServer]:
 
 
 @pytest.fixture
-async def feeds(db: SqliteDb, clock: SetClock) -> AsyncIterator[Feeds]:
+async def feeds(db: Db, clock: SetClock) -> AsyncIterator[Feeds]:
     async with Fetcher(allow_private=True) as fetcher, ParserPool() as pool:
         yield Feeds(db, fetcher, pool, Poller(db, fetcher, pool, clock, lambda: None), clock)
 
 
 @pytest.fixture
-async def room(db: SqliteDb, clock: SetClock, tmp_path: Path, feeds: Feeds) -> AsyncIterator[Newsroom]:
+async def room(db: Db, clock: SetClock, tmp_path: Path, feeds: Feeds) -> AsyncIterator[Newsroom]:
     memory = Room(tmp_path / "room.jsonl")
     await add_place(db, clock)
     yield Newsroom(db, clock, QuietRoom("web", memory), feeds)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Refusal
-from core.filters import Subject, parse_filter
+from core.filters import Subject, parse_filter, quoted, renamed
+from core.text import fold
 
 PIECE = Subject(
     topics=("OpenAI", "オープンAI", "生成AI"),
@@ -147,3 +148,27 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert verdict.because
     if text.strip():
         assert parse_filter(f"NOT ({text})").matches(PIECE).ok is not verdict.ok
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("", ""),
+        ("topic:Bus", 'topic:"Tram"'),
+        ("-Topic： ＢＵＳ　author:Bus", '-Topic： "Tram"　author:Bus'),
+        ('(topic:"bus" AND language:ja) OR topic:rail', '(topic:"Tram" AND language:ja) OR topic:rail'),
+        ("topic:bus OR topic:Tram OR word:Tram OR topic:bus", "topic:Tram OR word:Tram"),
+        ("topic:bus OR -topic:bus OR topic:Tram", 'topic:"Tram" OR -topic:"Tram" OR topic:Tram'),
+        ('bus "topic:bus" topics:buses', 'bus "topic:bus" topics:buses'),
+        ("topic:bus OR", "topic:bus OR"),
+    ],
+)  # fmt: skip
+def test_a_topic_is_called_by_another_name(text: str, new: str) -> None:
+    assert renamed(text, {"bus"}, "Tram") == new
+
+
+@given(st.text(alphabet='ab "“”「」『OR', min_size=1, max_size=12).filter(fold))
+def test_a_name_in_quotes_is_read_as_that_name(name: str) -> None:
+    new = renamed("topic:old -word:old", {"old"}, name)
+    assert new == f"topic:{quoted(name)} -word:old"
+    assert parse_filter(new).matches(Subject(topics=(name,))).ok

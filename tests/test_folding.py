@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,9 +18,9 @@ from core.chat import Cleared, Commented, Heard, Person, Place, Reacted, Ref, Re
 from core.folding import ReactionState, fold_comment, fold_reaction
 from core.identity import whose
 from core.stances import DEFAULT
-from storage import digests, hearing, journal, places, postings, schema, sources
-from storage.db import SqliteDb, Tx
-from tests.conftest import SetClock, found
+from storage import digests, hearing, journal, places, postings, sources
+from storage.db import Db, Tx
+from tests.conftest import SetClock, found, opened
 
 T0 = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
@@ -81,25 +80,19 @@ def test_the_newest_wording_of_a_comment_wins_and_a_withheld_text_replaces_nothi
     assert fold_comment(state, commented("w9", None, 1, edited=3)).text == "second"
 
 
-async def rows_after(batches: list[list[Heard]]) -> dict[str, list[tuple[Any, ...]]]:
+async def rows_after(batches: list[list[Heard]], engine: str | None) -> dict[str, list[tuple[Any, ...]]]:
     """Every table that events make, after folding batches one after the other; ids replaced by names."""
     clock = SetClock()
     with TemporaryDirectory() as folder:
-        (Path(folder) / "x.db.key").write_text("00" * 32)  # the same hashes every time
-        db = await SqliteDb.open(Path(folder) / "x.db")
-        try:
-            await schema.migrate(db, clock())
+        (Path(folder) / "rondan.db.key").write_text("00" * 32)  # the same hashes every time
+        async with opened(engine, Path(folder), clock) as db:
             await _publication(db, clock)
             collector = Collector(db, DEFAULT, clock)
             for batch in batches:
                 await asyncio.gather(*(collector.keep(event) for event in batch))
                 await collector.fold_all()
             assert await digests.recount(db) == []
-            return {
-                name: [tuple(cast("Sequence[Any]", row)) for row in await db.read(sql)] for name, sql in QUERIES.items()
-            }
-        finally:
-            await db.close()
+            return {name: [tuple(row) for row in await db.read(sql)] for name, sql in QUERIES.items()}
 
 
 QUERIES = {
@@ -116,7 +109,7 @@ QUERIES = {
 }
 
 
-async def _publication(db: SqliteDb, clock: SetClock) -> None:
+async def _publication(db: Db, clock: SetClock) -> None:
     place = await places.add_place(
         db, Place(id=0, platform="web", channel="general", community="web"), "place", clock()
     )
@@ -158,14 +151,24 @@ EVENTS = st.lists(
 @settings(max_examples=25, deadline=None)
 @given(EVENTS, st.randoms(use_true_random=False))
 def test_any_order_duplication_and_batching_gives_the_same_rows(events: list[Heard], rnd: random.Random) -> None:
-    once = asyncio.run(rows_after([events]))
+    _check_order(events, rnd, None)
+
+
+@settings(max_examples=5, deadline=None)
+@given(EVENTS, st.randoms(use_true_random=False))
+def test_any_order_gives_the_same_rows_on_postgres(postgres: str, events: list[Heard], rnd: random.Random) -> None:
+    _check_order(events, rnd, postgres)
+
+
+def _check_order(events: list[Heard], rnd: random.Random, engine: str | None) -> None:
+    once = asyncio.run(rows_after([events], engine))
     mixed = events + rnd.sample(events, len(events) // 2)
     rnd.shuffle(mixed)
     batches = [mixed[:3], mixed[3:5], mixed[5:]]
-    assert asyncio.run(rows_after(batches)) == once
+    assert asyncio.run(rows_after(batches, engine)) == once
 
 
-def test_people_are_counted_once_whatever_they_press() -> None:
+def test_people_are_counted_once_whatever_they_press(engine: str | None) -> None:
     events: list[Heard] = [
         reacted(1, "👍", True, 1),
         reacted(1, "👎", True, 2),
@@ -174,31 +177,36 @@ def test_people_are_counted_once_whatever_they_press() -> None:
         reacted(2, "👎", False, 5),
         reacted(2, "🎉", True, 6),
     ]
-    rows = asyncio.run(rows_after([events]))
+    rows = asyncio.run(rows_after([events], engine))
     assert [(who, stance) for who, stance, _ in rows["stance"]] == [(whose(bytes(32))("web", "p1"), "agree")]
     assert [(name, n) for _, name, n in rows["emoji_hour"]] == [("🎉", 1), ("👍", 2), ("👎", 1)]
 
 
-def test_a_removed_comment_is_erased_even_when_the_removal_comes_first() -> None:
+def test_a_removed_comment_is_erased_even_when_the_removal_comes_first(engine: str | None) -> None:
     gone = Removed(platform="web", channel="general", anchors=("w9",), at=T0 + timedelta(minutes=9))
-    late = asyncio.run(rows_after([[gone], [commented("w9", "secret", 1)]]))
+    late = asyncio.run(rows_after([[gone], [commented("w9", "secret", 1)]], engine))
     assert late["comment"] == []
-    known = asyncio.run(rows_after([[commented("w9", "secret", 1)], [gone], [commented("w9", "again", 1, edited=2)]]))
+    batches: list[list[Heard]] = [
+        [commented("w9", "secret", 1)],
+        [gone],
+        [commented("w9", "again", 1, edited=2)],
+    ]
+    known = asyncio.run(rows_after(batches, engine))
     assert [(anchor, text, state) for anchor, text, _, _, state in known["comment"]] == [("w9", "", "erased")]
 
 
-def test_clearing_a_message_takes_its_emoji_off() -> None:
+def test_clearing_a_message_takes_its_emoji_off(engine: str | None) -> None:
     events: list[Heard] = [reacted(1, "👍", True, 1), reacted(2, "🎉", True, 1)]
     clear = Cleared(platform="web", channel="general", anchor="w1", at=T0 + timedelta(minutes=5))
-    rows = asyncio.run(rows_after([events, [clear]]))
+    rows = asyncio.run(rows_after([events, [clear]], engine))
     assert rows["emoji_hour"] == []
     assert rows["stance"] == []
     one = Cleared(platform="web", channel="general", anchor="w1", at=T0 + timedelta(minutes=5), emoji="👍")
-    rows = asyncio.run(rows_after([events, [one]]))
+    rows = asyncio.run(rows_after([events, [one]], engine))
     assert [(name, n) for _, name, n in rows["emoji_hour"]] == [("🎉", 1)]
 
 
-async def test_an_event_before_its_message_is_known_waits_for_it(db: SqliteDb, clock: SetClock) -> None:
+async def test_an_event_before_its_message_is_known_waits_for_it(db: Db, clock: SetClock) -> None:
     collector = Collector(db, DEFAULT, clock)
     await collector.keep(reacted(1, "👍", True, 1))
     await collector.fold_all()
@@ -209,9 +217,9 @@ async def test_an_event_before_its_message_is_known_waits_for_it(db: SqliteDb, c
     assert (await db.read("select stance from stance"))[0]["stance"] == "agree"
 
 
-async def test_who_opted_out_leaves_no_trace(db: SqliteDb, clock: SetClock) -> None:
+async def test_who_opted_out_leaves_no_trace(db: Db, clock: SetClock) -> None:
     await _publication(db, clock)
-    await db.add("insert into person(hash, platform, opted_out) values(whose('web', ?), 'web', 1)", ("p1",))
+    await db.add("insert into person(hash, platform, opted_out) values(?, 'web', 1)", (db.whose("web", "p1"),))
     collector = Collector(db, DEFAULT, clock)
     await collector.keep(reacted(1, "👍", True, 1))
     await collector.keep(commented("w9", "words", 1))
@@ -221,7 +229,7 @@ async def test_who_opted_out_leaves_no_trace(db: SqliteDb, clock: SetClock) -> N
     assert not await db.read("select 1 from heard")
 
 
-async def test_what_was_parked_is_dropped_after_a_day(db: SqliteDb, clock: SetClock) -> None:
+async def test_what_was_parked_is_dropped_after_a_day(db: Db, clock: SetClock) -> None:
     collector = Collector(db, DEFAULT, clock)
     await collector.keep(reacted(1, "👍", True, 1))
     await collector.fold_all()

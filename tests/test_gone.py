@@ -23,11 +23,12 @@ from core.message import Reply, message_to_json
 from core.stances import DEFAULT
 from storage import comments, digests, erasing, schema
 from storage.copies import copy_verified
-from storage.db import SqliteDb
+from storage.db import Db
 from storage.ledger import Ledger
+from storage.sqlite import SqliteDb
 from tests.conftest import SetClock, found
 from tests.newsroom import MODERATOR, READER, Newsroom
-from tests.test_rights import grams, on_disk
+from tests.test_rights import emptied, grams
 
 KIM = replace(MODERATOR, person=Person(id="m2", name="Name-of-m2"))
 MO = replace(MODERATOR, person=Person(id="m1", name="Name-of-m1"))
@@ -35,8 +36,8 @@ READERS = ("p1", "p2", "p3")
 STEPS = 40
 
 
-async def rows(db: SqliteDb, sql: str) -> list[tuple[object, ...]]:
-    return [tuple(row[at] for at in range(len(row.keys()))) for row in await db.read(sql)]
+async def rows(db: Db, sql: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in await db.read(sql)]
 
 
 class Story:
@@ -203,14 +204,15 @@ async def test_what_was_erased_is_found_nowhere(
     copy, again = tmp_path / "copy", tmp_path / "again"
     for step in range(STEPS):
         if step == STEPS // 2:
-            copy_verified(room.db.path, copy)
+            if isinstance(room.db, SqliteDb):
+                copy_verified(room.db.path, copy)
             story.forgotten.clear()
             story.copied = set(story.texts)
         await story.go_on(step)
     await room.ears.fold_all()
     await room.publisher.settle_all()
     await erasing.clear_traces(room.db)
-    assert await room.db.shrink_log()
+    disk = await emptied(room.db)
     assert await digests.recount(room.db) == []
     stands = {text for _, text in story.texts.values()}
     assert {row[0] for row in await rows(room.db, "select text from comment where text<>''")} == stands
@@ -219,7 +221,7 @@ async def test_what_was_erased_is_found_nowhere(
         key(str(text).partition("“")[2]) for (text,) in await rows(room.db, "select text from answer")
     }
     assert await rows(room.db, "select count(*) from answer") == [(len(story.answers),)]
-    _check(on_disk(room.db), story.gone, stands | wrote)
+    _check(disk, story.gone, stands | wrote)
     secret = story.gone | {story.texts[name][1] for name in story.hidden if name in story.texts}
     shown = await told(
         room, READER, "/digest period:all", "/search word* in:comments", "/search 秘密 in:comments", "/piece 1"
@@ -233,7 +235,8 @@ async def test_what_was_erased_is_found_nowhere(
         assert not [text for text in story.gone if key(text) in mine]
         assert not [text for whose, text in story.texts.values() if whose != who and key(text) in mine]
     assert not [text for text in stands | wrote | story.gone if key(text) in repr(logged)]
-    await _brought_back(room, story, copy, again, clock)
+    if copy.exists():
+        await _brought_back(room, story, copy, again, clock)
 
 
 def _check(disk: bytes, gone: set[str], stands: set[str]) -> None:
@@ -247,21 +250,21 @@ async def _brought_back(room: Newsroom, story: Story, copy: Path, again: Path, c
     """The copy comes back with the key and the ledger that stand outside: it knows nobody who asked to be forgotten."""
     again.mkdir()
     shutil.copy(copy, again / "rondan.db")
-    shutil.copy(room.db.path.with_name("rondan.db.key"), again / "rondan.db.key")
+    shutil.copy(room.db.keys, again / "rondan.db.key")
     db = await SqliteDb.open(again / "rondan.db")
     try:
         await schema.migrate(db, clock())
-        ears = Collector(db, DEFAULT, clock, ledger=Ledger(room.db.path.with_name("rondan.erasures")))
+        ears = Collector(db, DEFAULT, clock, ledger=Ledger(room.db.keys.with_name("rondan.erasures")))
         await ears.outside.replay(ears.stance_of)
         await ears.outside.replay_comments(clock())
         await ears.fold_all()
         assert await ears.outside.replay_comments(clock()) == 0
         await erasing.clear_traces(db)
-        assert await db.shrink_log()
+        disk = await emptied(db)
         still = {str(row[0]) for row in await rows(db, "select text from comment where text<>''")}
         assert not story.forgotten & still
         written = {str(row[0]) for row in await rows(db, "select before || after || reason from act_of")}
-        _check(on_disk(db), story.forgotten, still | written)
+        _check(disk, story.forgotten, still | written)
         hidden = {str(row[0]) for row in await rows(db, "select text from comment where state='hidden'")}
         assert hidden >= {story.texts[name][1] for name in story.hidden & story.copied & story.texts.keys()} & still
         assert await digests.recount(db) == []

@@ -347,9 +347,30 @@ def test_everything_is_pinned_by_hash() -> None:
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    names = {re.sub(r"[._-]+", "-", re.split(r"[^A-Za-z0-9._-]", one)[0].lower()) for one in wanted}
-    pinned = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.M))
-    assert names <= pinned
+    assert plain(wanted) <= {one.partition("==")[0] for one in pinned("requirements.lock")}
+
+
+def test_the_container_gets_what_runs_and_nothing_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    running = pinned("requirements.run.lock")
+    names = {one.partition("==")[0] for one in running}
+    assert running <= pinned("requirements.lock")  # hash by hash
+    assert plain([*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["model"]]) <= names
+    assert plain(project["dependency-groups"]["dev"]).isdisjoint(names)
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "RUN .venv/bin/pip install --no-cache-dir --require-hashes -r requirements.run.lock" in image
+    assert "!requirements.run.lock" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+
+def plain(wanted: list[str]) -> set[str]:
+    """The names of what is asked for, as they are pinned."""
+    return {re.sub(r"[._-]+", "-", re.split(r"[^A-Za-z0-9._-]", one)[0].lower()) for one in wanted}
+
+
+def pinned(file: str) -> set[str]:
+    """`NAME==VERSION` with its hashes."""
+    text = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", (ROOT / file).read_text(encoding="utf-8"), flags=re.M))
+    return set(text.splitlines())
 
 
 def test_the_licence_is_apache_2() -> None:

@@ -20,7 +20,7 @@ from bot.model import ANSWER, Model
 from bot.settings import PREFIX
 from core.errors import ConfigError, ThinkError
 from storage import budget
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import SetClock
 from tests.standins.model import ModelServer, Trouble
 
@@ -43,7 +43,7 @@ async def apart(job: str, data: Any) -> Any:
     return json.loads(await asyncio.to_thread(endpoint.answer, {"do": job}, body))["is"]
 
 
-def model(server: ModelServer, db: SqliteDb, clock: SetClock, **how: Any) -> Model:
+def model(server: ModelServer, db: Db, clock: SetClock, **how: Any) -> Model:
     values: dict[str, Any] = {"ask": apart, "daily": 100_000, "limit": 5, "hurry": 5, "rest": 60, **how}
     return Model(server.url, "m1", "sk-key", db=db, clock=clock, **values)
 
@@ -52,7 +52,7 @@ async def ask(made: Model, data: str = SECRET) -> str:
     return await made.write("Tell.", data, hurry=False)
 
 
-async def test_it_is_asked_once_with_its_name_and_key(server: ModelServer, db: SqliteDb, clock: SetClock) -> None:
+async def test_it_is_asked_once_with_its_name_and_key(server: ModelServer, db: Db, clock: SetClock) -> None:
     async with model(server, db, clock) as made:
         assert await ask(made) == "It is so [1]."
         assert await ask(made) == "It is so [1]."  # it is known
@@ -69,7 +69,7 @@ async def test_it_is_asked_once_with_its_name_and_key(server: ModelServer, db: S
     "trouble", ["drop", "cut", "endless", "drip", "huge", "bomb", "hang", "garbage", "shape", "redirect"]
 )
 async def test_what_misbehaves_gives_no_answer_in_time_and_without_a_word_of_it(
-    server: ModelServer, db: SqliteDb, clock: SetClock, trouble: Trouble
+    server: ModelServer, db: Db, clock: SetClock, trouble: Trouble
 ) -> None:
     server.trouble = trouble
     structlog.reset_defaults()
@@ -88,7 +88,7 @@ async def test_what_misbehaves_gives_no_answer_in_time_and_without_a_word_of_it(
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 429, 500, 503])
 async def test_a_refusal_is_not_repeated_and_not_quoted(
-    server: ModelServer, db: SqliteDb, clock: SetClock, status: int
+    server: ModelServer, db: Db, clock: SetClock, status: int
 ) -> None:
     server.status = status
     structlog.reset_defaults()
@@ -102,7 +102,7 @@ async def test_a_refusal_is_not_repeated_and_not_quoted(
 
 
 @pytest.mark.parametrize("answer", ["", "  \n", None, "<think>All day long."])
-async def test_an_empty_answer_is_none(server: ModelServer, db: SqliteDb, clock: SetClock, answer: str | None) -> None:
+async def test_an_empty_answer_is_none(server: ModelServer, db: Db, clock: SetClock, answer: str | None) -> None:
     server.answer = answer
     async with model(server, db, clock) as made:
         if answer and answer.strip():
@@ -112,14 +112,14 @@ async def test_an_empty_answer_is_none(server: ModelServer, db: SqliteDb, clock:
                 await ask(made)
 
 
-async def test_what_it_thinks_is_no_part_of_its_answer(server: ModelServer, db: SqliteDb, clock: SetClock) -> None:
+async def test_what_it_thinks_is_no_part_of_its_answer(server: ModelServer, db: Db, clock: SetClock) -> None:
     server.answer = "<think>Perhaps it is [2].</think>\nIt is so [1]."
     async with model(server, db, clock) as made:
         assert await ask(made) == "It is so [1]."
 
 
 async def test_a_dead_endpoint_is_left_alone_and_tried_again_later(
-    server: ModelServer, db: SqliteDb, clock: SetClock
+    server: ModelServer, db: Db, clock: SetClock
 ) -> None:
     server.status = 500
     async with model(server, db, clock, rest=0.2) as made:
@@ -140,7 +140,7 @@ async def test_a_dead_endpoint_is_left_alone_and_tried_again_later(
 
 
 async def test_who_is_in_a_hurry_goes_and_finds_the_answer_when_coming_back(
-    server: ModelServer, db: SqliteDb, clock: SetClock
+    server: ModelServer, db: Db, clock: SetClock
 ) -> None:
     server.delay = 0.5
     async with model(server, db, clock, hurry=0.1) as made:
@@ -152,14 +152,14 @@ async def test_who_is_in_a_hurry_goes_and_finds_the_answer_when_coming_back(
     assert len(server.asked) == 1
 
 
-async def test_a_crowd_asks_once(server: ModelServer, db: SqliteDb, clock: SetClock) -> None:
+async def test_a_crowd_asks_once(server: ModelServer, db: Db, clock: SetClock) -> None:
     async with model(server, db, clock) as made:
         answers = await asyncio.gather(*(ask(made) for _ in range(20)))
     assert set(answers) == {"It is so [1]."}
     assert len(server.asked) == 1
 
 
-async def test_stopping_ends_what_is_under_way(server: ModelServer, db: SqliteDb, clock: SetClock) -> None:
+async def test_stopping_ends_what_is_under_way(server: ModelServer, db: Db, clock: SetClock) -> None:
     server.trouble = "hang"
     async with model(server, db, clock, limit=1) as made:
         waiting = asyncio.create_task(ask(made))
@@ -172,7 +172,7 @@ async def test_stopping_ends_what_is_under_way(server: ModelServer, db: SqliteDb
 
 
 async def test_a_day_costs_no_more_than_allowed_whatever_dies(
-    server: ModelServer, db: SqliteDb, clock: SetClock
+    server: ModelServer, db: Db, clock: SetClock
 ) -> None:
     server.usage = None  # it does not count, so what was taken stays taken
     room = 3 * (ANSWER + 10)
@@ -190,7 +190,7 @@ async def test_a_day_costs_no_more_than_allowed_whatever_dies(
     assert len(server.asked) == 4
 
 
-async def test_what_was_not_needed_is_given_back(server: ModelServer, db: SqliteDb, clock: SetClock) -> None:
+async def test_what_was_not_needed_is_given_back(server: ModelServer, db: Db, clock: SetClock) -> None:
     async with model(server, db, clock) as made:
         await ask(made)
         assert await made.spent() == 120
@@ -203,7 +203,7 @@ async def test_what_was_not_needed_is_given_back(server: ModelServer, db: Sqlite
         assert await made.spent() > 120 + 2 * ANSWER
 
 
-async def test_it_is_taken_before_it_is_spent(server: ModelServer, db: SqliteDb, clock: SetClock) -> None:
+async def test_it_is_taken_before_it_is_spent(server: ModelServer, db: Db, clock: SetClock) -> None:
     server.trouble = "hang"
     async with model(server, db, clock, limit=1) as made:
         task = asyncio.create_task(ask(made))
@@ -214,7 +214,7 @@ async def test_it_is_taken_before_it_is_spent(server: ModelServer, db: SqliteDb,
     assert await made.spent() > ANSWER
 
 
-async def test_many_at_once_take_no_more_than_there_is(db: SqliteDb) -> None:
+async def test_many_at_once_take_no_more_than_there_is(db: Db) -> None:
     got = await asyncio.gather(*(db.write(lambda tx: budget.take(tx, 7, 30, 100)) for _ in range(50)))
     assert sum(got) == 3
     assert await budget.spent(db, 7) == (90, 3)

@@ -18,9 +18,9 @@ from core.errors import Gone
 from core.message import Message
 from core.placing import REMOVED
 from core.stances import DEFAULT
-from storage import hearing, journal, moves, places, schema
-from storage.db import Db, SqliteDb
-from tests.conftest import QuietRoom, SetClock, add_place, found
+from storage import hearing, journal, moves, places
+from storage.db import Db
+from tests.conftest import QuietRoom, SetClock, add_place, found, opened
 from tests.newsroom import Newsroom
 
 OLD, NEW, NEXT = "general", "square", "forum"
@@ -46,7 +46,7 @@ def moved(at: SetClock, old: str, new: str, minute: int = 5) -> Moved:
 
 
 async def told(db: Db, sql: str) -> list[tuple[object, ...]]:
-    return [tuple(row[at] for at in range(len(row.keys()))) for row in await db.read(sql)]
+    return [tuple(row) for row in await db.read(sql)]
 
 
 async def rows(db: Db) -> dict[str, list[tuple[object, ...]]]:
@@ -108,30 +108,41 @@ async def test_what_is_shown_is_found_edited_and_removed_there(room: Newsroom) -
 # --- the order ---
 
 
-async def _publication(path: Path, clock: SetClock) -> tuple[SqliteDb, Newsroom, Room]:
-    path.mkdir()
-    db = await SqliteDb.open(path / "rondan.db")
-    await schema.migrate(db, clock())
-    await add_place(db, clock)
-    memory = Room(path / "room.jsonl")
-    room = Newsroom(db, clock, QuietRoom("web", memory))
-    await room.publish(found())
-    return db, room, memory
+class Orders:
+    """The same publication again and again, told the same in another order each time."""
+
+    def __init__(self, engine: str | None, folder: Path, clock: SetClock) -> None:
+        self._engine, self._folder, self._clock = engine, folder, clock
+        self._made = 0
+
+    def some(self, orders: int) -> int:
+        """How many orders are tried: a database is sooner made than one on a server."""
+        return orders if self._engine is None else orders // 4
+
+    async def after(self, batches: list[list[Heard]]) -> dict[str, list[tuple[object, ...]]]:
+        self._made += 1
+        path = self._folder / str(self._made)
+        path.mkdir()
+        memory = Room(path / "room.jsonl")
+        try:
+            async with opened(self._engine, path, self._clock) as db:
+                await add_place(db, self._clock)
+                room = Newsroom(db, self._clock, QuietRoom("web", memory))
+                await room.publish(found())
+                for batch in batches:
+                    await fold(room, *batch)
+                await hearing.sweep(db, self._clock())
+                return await rows(db)
+        finally:
+            await memory.close()
 
 
-async def _after(path: Path, clock: SetClock, batches: list[list[Heard]]) -> dict[str, list[tuple[object, ...]]]:
-    db, room, memory = await _publication(path, clock)
-    try:
-        for batch in batches:
-            await fold(room, *batch)
-        await hearing.sweep(db, clock())
-        return await rows(db)
-    finally:
-        await db.close()
-        await memory.close()
+@pytest.fixture
+def orders(engine: str | None, tmp_path: Path, clock: SetClock) -> Orders:
+    return Orders(engine, tmp_path, clock)
 
 
-async def test_any_order_batching_and_repetition_gives_the_same_rows(tmp_path: Path, clock: SetClock) -> None:
+async def test_any_order_batching_and_repetition_gives_the_same_rows(orders: Orders, clock: SetClock) -> None:
     events = [
         said(clock, OLD, "c1", "first", minute=1),
         said(clock, NEW, "c1", "second", minute=1, edited=7),
@@ -143,17 +154,17 @@ async def test_any_order_batching_and_repetition_gives_the_same_rows(tmp_path: P
         Removed(platform="web", channel=NEW, anchors=("c2",), at=clock.at + timedelta(minutes=10)),
         moved(clock, OLD, NEW, 5),
     ]
-    expected = await _after(tmp_path / "in-order", clock, [events])
+    expected = await orders.after([events])
     assert expected["comment"][0] == (NEW, "c1", "second", "visible")
     assert expected["reaction"] == [("c1", "sam", 1), ("w1", "mo", 1)]
     assert expected["heard"] == expected["parked"] == []
     dice = random.Random(11)
-    for number in range(25):
+    for _ in range(orders.some(25)):
         told = [*events, *dice.sample(events, 4)]
         dice.shuffle(told)
         cuts = sorted(dice.sample(range(len(told)), 3))
         batches = [told[a:b] for a, b in zip([0, *cuts], [*cuts, len(told)], strict=True)]
-        got = await _after(tmp_path / str(number), clock, batches)
+        got = await orders.after(batches)
         if ("c2", "") not in [(row[1], row[2]) for row in got["comment"]]:  # removed before it was said
             expected_here = {**expected, "comment": expected["comment"][:1], "anchor": got["anchor"]}
             assert (NEW, "c2") not in got["anchor"]
@@ -162,30 +173,30 @@ async def test_any_order_batching_and_repetition_gives_the_same_rows(tmp_path: P
             assert got == expected, told
 
 
-async def test_ids_that_change_again_lead_to_the_last_in_any_order(tmp_path: Path, clock: SetClock) -> None:
+async def test_ids_that_change_again_lead_to_the_last_in_any_order(orders: Orders, clock: SetClock) -> None:
     first, second = moved(clock, OLD, NEW, 1), moved(clock, NEW, NEXT, 2)
     events = [first, second, first, said(clock, OLD, "c1", "words", minute=0), reacted(clock, NEW, "ria", 1)]
-    for number, told in enumerate(random.Random(3).sample(list(permutations(events)), 12)):
+    for told in random.Random(3).sample(list(permutations(events)), orders.some(12)):
         for batches in ([list(told)], [[one] for one in told]):
-            got = await _after(tmp_path / f"{number}-{len(batches)}", clock, batches)
+            got = await orders.after(batches)
             assert got["place"] == [(NEXT, None)]
             assert got["moved"] == [(OLD, NEXT), (NEW, NEXT)]
             assert got["comment"] == [(NEXT, "c1", "words", "visible")]
             assert got["reaction"] == [("w1", "ria", 1)]
 
 
-async def test_a_channel_may_be_called_again_as_it_was(tmp_path: Path, clock: SetClock) -> None:
+async def test_a_channel_may_be_called_again_as_it_was(orders: Orders, clock: SetClock) -> None:
     there, back = moved(clock, OLD, NEW, 1), moved(clock, NEW, OLD, 2)
-    for number, told in enumerate([[there, back], [back, there], [there, back, there], [there, there, back, back]]):
+    for told in ([there, back], [back, there], [there, back, there], [there, there, back, back]):
         for batches in ([list(told)], [[one] for one in told]):
-            got = await _after(tmp_path / f"{number}-{len(batches)}", clock, batches)  # type: ignore[arg-type]
+            got = await orders.after(batches)  # type: ignore[arg-type]
             assert got["place"] == [(OLD, None)]
             assert got["moved"] == [(NEW, OLD)]
 
 
-async def test_what_is_told_again_late_does_not_turn_it_back(tmp_path: Path, clock: SetClock) -> None:
+async def test_what_is_told_again_late_does_not_turn_it_back(orders: Orders, clock: SetClock) -> None:
     there, back, again = moved(clock, OLD, NEW, 1), moved(clock, NEW, OLD, 2), moved(clock, OLD, NEW, 3)
-    got = await _after(tmp_path / "one", clock, [[one] for one in (there, back, again, there, back)])
+    got = await orders.after([[one] for one in (there, back, again, there, back)])
     assert got["place"] == [(NEW, None)]
     assert got["moved"] == [(OLD, NEW)]
 
@@ -250,7 +261,7 @@ async def test_events_of_other_kinds_are_told_with_todays_id() -> None:
 class Slow(QuietRoom):
     """Its channel gets another id while it is being spoken to, or refuses the old one."""
 
-    db: SqliteDb
+    db: Db
     ears: Collector
     clock: SetClock
     refuses = False
@@ -272,7 +283,7 @@ class Slow(QuietRoom):
         return await super().send(place, message, key, under=under)
 
 
-async def _slow(db: SqliteDb, clock: SetClock, path: Path) -> tuple[Newsroom, Slow]:
+async def _slow(db: Db, clock: SetClock, path: Path) -> tuple[Newsroom, Slow]:
     await add_place(db, clock)
     chat = Slow("web", Room(path / "slow.jsonl"))
     room = Newsroom(db, clock, chat)
@@ -282,7 +293,7 @@ async def _slow(db: SqliteDb, clock: SetClock, path: Path) -> tuple[Newsroom, Sl
 
 @pytest.mark.parametrize("is_taken", [False, True])
 async def test_a_post_that_was_on_its_way_stands_under_the_new_id(
-    db: SqliteDb, clock: SetClock, tmp_path: Path, is_taken: bool
+    db: Db, clock: SetClock, tmp_path: Path, is_taken: bool
 ) -> None:
     room, chat = await _slow(db, clock, tmp_path)
     chat.is_taken = is_taken
@@ -296,7 +307,7 @@ async def test_a_post_that_was_on_its_way_stands_under_the_new_id(
 
 
 async def test_a_refusal_of_the_old_id_does_not_pause_what_has_a_new_one(
-    db: SqliteDb, clock: SetClock, tmp_path: Path
+    db: Db, clock: SetClock, tmp_path: Path
 ) -> None:
     room, chat = await _slow(db, clock, tmp_path)
     chat.refuses = True
@@ -343,7 +354,7 @@ async def test_a_new_id_that_is_a_place_already_takes_over(room: Newsroom) -> No
 # --- what if the program dies here ---
 
 
-async def test_a_change_that_was_kept_is_carried_out_at_the_next_start(db: SqliteDb, clock: SetClock) -> None:
+async def test_a_change_that_was_kept_is_carried_out_at_the_next_start(db: Db, clock: SetClock) -> None:
     await add_place(db, clock)
     await Collector(db, DEFAULT, clock).keep(moved(clock, OLD, NEW))
     told: list[list[str]] = []
@@ -355,7 +366,7 @@ async def test_a_change_that_was_kept_is_carried_out_at_the_next_start(db: Sqlit
     assert told == [[NEW]]
 
 
-async def test_platforms_that_could_not_be_told_are_told_later(db: SqliteDb, clock: SetClock) -> None:
+async def test_platforms_that_could_not_be_told_are_told_later(db: Db, clock: SetClock) -> None:
     await add_place(db, clock)
     told: list[int] = []
 

@@ -27,7 +27,7 @@ from core.stances import DEFAULT, parse_scale
 from digest import drawing, fonts
 from digest.picture import of_digest, of_weeks
 from digest.sketch import Heat, Numbers
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.newsroom import MODERATOR, Newsroom
 from tests.pictured import pictured, png
@@ -293,7 +293,7 @@ async def test_the_desk_draws_what_it_answers(room: Newsroom, drawer: Drawer) ->
 
 
 async def test_a_post_is_drawn_before_it_is_begun_and_known_by_its_numbers(
-    db: SqliteDb, clock: SetClock, tmp_path: Any, drawer: Drawer, monkeypatch: pytest.MonkeyPatch
+    db: Db, clock: SetClock, tmp_path: Any, drawer: Drawer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []
     monkeypatch.setattr(publish, "trace", lambda stage: begun.append(len(drawer.asked)) if stage == "begun" else None)

@@ -12,7 +12,7 @@ from core.errors import Refusal
 from core.message import to_text
 from core.placing import check_place, quiet_hours
 from storage import places, sources
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from tests.conftest import SetClock, add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
@@ -24,7 +24,7 @@ ADMIN = replace(HOST, person=Person(id="a1", name="Ada"), community="g9", channe
 SHELL = Caller(platform="shell", person=Person(id="shell"), roles=frozenset({"admin"}))
 
 
-async def place(db: SqliteDb, channel: str, platform: str = "discord") -> Place | None:
+async def place(db: Db, channel: str, platform: str = "discord") -> Place | None:
     return await places.place_at(db, platform, channel)
 
 
@@ -102,7 +102,7 @@ async def test_an_admin_of_the_publication_sets_up_any_place(room: Newsroom) -> 
         ("/place add cap:1001", "cap: “1001” is more than 1000"),
         ("/place add language:fr", "“fr” is none of: en, ja"),
         ("/place add channel:web:x mention:5", "web has no roles to mention"),
-        ('/place add topics:a"「b」', "Position 13"),
+        ('/place add topics:a"「b」『“＂', "Position 13"),
         ("/place set channel:99 cap:1", "discord:99 is no place. `/place add` makes it one."),
         ("/place remove channel:99", "discord:99 is no place."),
         ("/place add channel:taken", "discord:taken is a place already. `/place set` changes it."),

@@ -20,7 +20,7 @@ from core.message import Message, to_text
 from core.pieces import Found
 from core.stances import DEFAULT
 from storage import pieces, places, postings, sources
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from tests.conftest import QuietRoom, SetClock, add_place, found
 
 
@@ -65,7 +65,7 @@ class Moody(QuietRoom):
 class Stage:
     """A publication with one publisher over one room."""
 
-    def __init__(self, db: SqliteDb, clock: SetClock, chat: Moody) -> None:
+    def __init__(self, db: Db, clock: SetClock, chat: Moody) -> None:
         self.db = db
         self.clock = clock
         self.chat = chat
@@ -109,7 +109,7 @@ class Stage:
 
 
 @pytest.fixture(params=[False, True], ids=["knows-keys", "must-look"])
-async def stage(request: pytest.FixtureRequest, db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(request: pytest.FixtureRequest, db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Stage]:
     room = Room(tmp_path / "room.jsonl", amnesia=request.param)
     yield Stage(db, clock, Moody(room))
     await room.close()

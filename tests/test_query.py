@@ -17,8 +17,8 @@ from core.period import Period
 from core.query import Query, parse_query
 from core.speech import LANGUAGES
 from core.tokens import Term, marks, plain, term, tokens
-from storage import schema
-from storage.question import match
+from storage import tables
+from storage.fulltext import phrase
 
 # --- the language ---
 
@@ -136,12 +136,12 @@ class Index:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.db = sqlite3.connect(":memory:")
-        self.db.execute(schema.FRAGMENTS["{search by section}"]["sqlite"][-1])
+        self.db.execute(tables.FRAGMENTS["{search by section}"]["sqlite"][-1])
         rows = [(number, tokens(plain(one))) for number, one in enumerate(texts)]
         self.db.executemany("insert into comment_words(rowid, words) values(?, ?)", rows)
 
     def find(self, one: Term) -> set[int]:
-        found = self.db.execute("select rowid from comment_words where comment_words match ?", (match(one),))
+        found = self.db.execute("select rowid from comment_words where comment_words match ?", (phrase(one),))
         return {row[0] for row in found}
 
 

@@ -27,9 +27,10 @@ from bot.supervision import Supervisor
 from core.chat import Place
 from core.errors import ConfigError
 from storage import health, places, schema
-from storage.db import SqliteDb
+from storage.db import Db
 from storage.memos import Memos
-from tests.conftest import SetClock, add_place, found
+from storage.sqlite import SqliteDb
+from tests.conftest import SetClock, add_place, found, on_sqlite
 from tests.discord_newsroom import until
 from tests.far_discord import utc
 from tests.newsroom import Newsroom
@@ -169,7 +170,7 @@ async def test_two_platforms_one_refuses_us_in_the_night_the_other_goes_on(tmp_p
 
 
 async def test_a_service_that_fails_is_started_again_and_its_pauses_outlive_the_process(
-    db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervision, "FIRST_PAUSE", 0.001)
     starts: list[int] = []
@@ -199,7 +200,7 @@ async def test_a_service_that_fails_is_started_again_and_its_pauses_outlive_the_
     assert until_when
 
 
-async def test_wrong_settings_end_the_program_unless_the_platform_had_taken_us(db: SqliteDb, clock: SetClock) -> None:
+async def test_wrong_settings_end_the_program_unless_the_platform_had_taken_us(db: Db, clock: SetClock) -> None:
     async def refused() -> None:
         raise ConfigError("the token is refused")
 
@@ -215,7 +216,7 @@ async def test_wrong_settings_end_the_program_unless_the_platform_had_taken_us(d
 
 
 async def test_who_does_not_end_in_time_does_not_keep_the_program(
-    db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervision, "DRAIN", 0.02)
     order: list[str] = []
@@ -284,7 +285,7 @@ async def test_health_says_what_is_wrong_and_pings_only_while_nothing_is(
     await runner.cleanup()
 
 
-async def test_a_listener_that_can_not_be_had_is_a_wrong_setting(db: SqliteDb, clock: SetClock) -> None:
+async def test_a_listener_that_can_not_be_had_is_a_wrong_setting(db: Db, clock: SetClock) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -314,7 +315,9 @@ def test_who_is_not_there_or_does_not_read_stops_nothing(tmp_path: Path, monkeyp
         assert "WATCHDOG=1" in told
 
 
+@on_sqlite
 async def test_the_night_reads_the_file_and_what_it_finds_is_seen(room: Newsroom, clock: SetClock) -> None:
+    assert isinstance(room.db, SqliteDb)
     made = Settings.model_construct()
     keeper = Keeper(room.db, room.ears, made, clock, room.publisher.wake, ["web"])
     room.publisher.shows["damage"] = keeper.alarm.show

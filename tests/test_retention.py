@@ -14,7 +14,7 @@ from bot.retention import Keeper
 from bot.settings import Settings
 from core.chat import Known, Left, Located, Window
 from storage import digests
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import SetClock, add_place, found
 from tests.newsroom import Newsroom
 
@@ -24,8 +24,8 @@ def keeper(room: Newsroom, **settings: object) -> Keeper:
     return Keeper(room.db, room.ears, made, room.clock, room.publisher.wake, ["web"])
 
 
-async def rows(db: SqliteDb, sql: str) -> list[tuple[object, ...]]:
-    return [tuple(row[at] for at in range(len(row.keys()))) for row in await db.read(sql)]
+async def rows(db: Db, sql: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in await db.read(sql)]
 
 
 async def test_old_words_go_and_old_reactions_become_counts(room: Newsroom) -> None:

@@ -18,15 +18,16 @@ from core.pieces import Outline, Part, Section, TextMode
 from core.query import parse_query
 from core.times import DAY, micros
 from core.tokens import plain
-from storage import indexing, pieces, schema
+from storage import fulltext, health, indexing, pieces, schema, tables
 from storage import search as searching
 from storage.audience import Audience
 from storage.comments import erase_comment
-from storage.db import Args, SqliteDb, Tx
+from storage.db import Args, Db, Row, Tx
 from storage.indexing import index_comments, index_piece, keep_shelves, note_days
-from storage.question import Ask, Scope
+from storage.question import Scope
 from storage.search import Results, search
-from tests.conftest import SetClock, found
+from storage.sqlite import SqliteDb
+from tests.conftest import SetClock, found, on_sqlite
 from tests.newsroom import Newsroom
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -35,7 +36,7 @@ HERE = Audience(place=1, platform="web", community="a")
 Said = tuple[int, int, str]  # piece, place, text
 
 
-async def publish(db: SqliteDb, texts: Sequence[str], comments: Sequence[Said], days: Sequence[int] = ()) -> None:
+async def publish(db: Db, texts: Sequence[str], comments: Sequence[Said], days: Sequence[int] = ()) -> None:
     """Pieces with these texts, and comments, each numbered from 1; places 1 to 3. `days` ago each comment was said."""
 
     async def work(tx: Tx) -> None:
@@ -55,7 +56,7 @@ async def publish(db: SqliteDb, texts: Sequence[str], comments: Sequence[Said], 
             await index_piece(tx, piece)
         await tx.many(
             "insert into anchor(id, platform, channel, anchor, place_id, piece_id) values(?, 'web', '', ?, ?, ?)",
-            [(number, number, place, piece) for number, (piece, place, _) in enumerate(comments, 1)],
+            [(number, str(number), place, piece) for number, (piece, place, _) in enumerate(comments, 1)],
         )
         at = [micros(NOW) - (days[number] if days else 0) * DAY for number in range(len(comments))]
         await tx.many(
@@ -72,19 +73,19 @@ async def publish(db: SqliteDb, texts: Sequence[str], comments: Sequence[Said], 
     await db.write(work)
 
 
-async def set_states(db: SqliteDb, table: str, state: str, numbers: Sequence[int]) -> None:
+async def set_states(db: Db, table: str, state: str, numbers: Sequence[int]) -> None:
     async def work(tx: Tx) -> None:
         await tx.many(f"update {table} set state=? where id=?", [(state, number) for number in numbers])
 
     await db.write(work)
 
 
-async def look(db: SqliteDb, query: str, who: Audience = EVERYTHING, **more: object) -> Results:
+async def look(db: Db, query: str, who: Audience = EVERYTHING, **more: object) -> Results:
     return await search(db, parse_query(query), who, NOW, **more)  # type: ignore[arg-type]
 
 
 async def numbers(
-    db: SqliteDb, query: str, who: Audience = EVERYTHING, kind: Literal["piece", "comment"] = "comment", **more: object
+    db: Db, query: str, who: Audience = EVERYTHING, kind: Literal["piece", "comment"] = "comment", **more: object
 ) -> list[int]:
     return sorted(hit.id for hit in (await look(db, query, who, **more)).hits if hit.kind == kind)
 
@@ -96,7 +97,7 @@ def ranks(results: Results) -> list[tuple[str, int]]:
 # --- which are found ---
 
 
-async def test_of_a_common_word_the_newest_are_weighed(db: SqliteDb) -> None:
+async def test_of_a_common_word_the_newest_are_weighed(db: Db) -> None:
     texts = ["tram " + "and so on " * (number % 4) for number in range(1, 41)]
     texts[5] = "tram tram tram"  # the best of all, and too old
     texts[6] = "tram strike"
@@ -112,12 +113,12 @@ async def test_of_a_common_word_the_newest_are_weighed(db: SqliteDb) -> None:
     assert ranks(await look(db, "tram"))[0] == ("comment", 6)
 
 
-async def test_the_newest_are_those_of_all_places_together(db: SqliteDb) -> None:
+async def test_the_newest_are_those_of_all_places_together(db: Db) -> None:
     await publish(db, ["x"], [(1, 3 if number % 2 else 1, "a tram") for number in range(1, 21)])
     assert await numbers(db, "tram", HERE, ranked=6) == [15, 16, 17, 18, 19, 20]
 
 
-async def test_what_may_not_be_seen_takes_no_place_among_the_newest(db: SqliteDb) -> None:
+async def test_what_may_not_be_seen_takes_no_place_among_the_newest(db: Db) -> None:
     said = [(1, 1, "a tram")] * 3 + [(1, 2, "a tram")] * 20 + [(2, 1, "a tram")] * 20 + [(1, 1, "a tram")] * 30
     await publish(db, ["the bus", "the bus"], said)
     assert await numbers(db, "tram", ranked=5) == [69, 70, 71, 72, 73]
@@ -131,14 +132,14 @@ async def test_what_may_not_be_seen_takes_no_place_among_the_newest(db: SqliteDb
     assert await numbers(db, "tram", Audience(), ranked=5) == []
 
 
-async def test_pieces_that_are_not_published_take_no_place_among_the_newest(db: SqliteDb) -> None:
+async def test_pieces_that_are_not_published_take_no_place_among_the_newest(db: Db) -> None:
     await publish(db, ["a tram"] * 9, [])
     await set_states(db, "piece", "retracted", [9, 7])
     await set_states(db, "piece", "held", [8])
     assert await numbers(db, "tram", kind="piece", ranked=2) == [5, 6]
 
 
-async def test_all_words_may_stand_in_different_sections_of_a_piece(db: SqliteDb) -> None:
+async def test_all_words_may_stand_in_different_sections_of_a_piece(db: Db) -> None:
     await publish(db, ["a tram\nand a bus", "a tram", "a bus -"], [(1, 1, "a tram"), (1, 1, "bus, tram")])
     assert await numbers(db, "tram bus", kind="piece") == [1]
     assert await numbers(db, "tram bus") == [2]
@@ -146,7 +147,7 @@ async def test_all_words_may_stand_in_different_sections_of_a_piece(db: SqliteDb
     assert await numbers(db, "tram -bus") == [1]
 
 
-async def test_words_that_are_common_each_but_rare_together_are_found_however_old(db: SqliteDb) -> None:
+async def test_words_that_are_common_each_but_rare_together_are_found_however_old(db: Db) -> None:
     texts = ["a tram\na bus", *["a tram", "a bus"] * 30]
     await publish(db, texts, [(1, 1 + number % 3, text.replace("\n", " ")) for number, text in enumerate(texts)])
     assert await numbers(db, "tram bus", kind="piece", ranked=2) == [1]
@@ -158,25 +159,26 @@ async def test_words_that_are_common_each_but_rare_together_are_found_however_ol
     assert await numbers(db, "bus", ranked=2) == [7, 9]
 
 
+@on_sqlite
 async def test_a_rare_word_is_found_in_all_places_at_once(db: SqliteDb, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look at each place would read all lists of the phrase's tokens anew."""
     await publish(db, ["x"], [(1, 1 + number % 3, "a tram") for number in range(9)])
-    looks: list[int] = []
-    newest = searching._newest
+    looks: list[str] = []
+    read = SqliteDb.read
 
-    async def look(ask: Ask, shelves: Sequence[int], deep: int) -> tuple[list[int], int]:
-        looks.append(deep)
-        return await newest(ask, shelves, deep)
+    async def noted(self: SqliteDb, sql: str, *args: object) -> list[Row]:
+        looks.extend([sql] * ("from comment_words" in sql and "between" in sql))
+        return await read(self, sql, *args)
 
-    monkeypatch.setattr(searching, "_newest", look)
+    monkeypatch.setattr(SqliteDb, "read", noted)
     assert await numbers(db, "tram", HERE) == [1, 3, 4, 6, 7, 9]
     assert looks == []
-    monkeypatch.setattr(searching, "A_LOOK", 4)  # two places: now it is a common one
+    monkeypatch.setattr(fulltext, "A_LOOK", 4)  # two places: now it is a common one
     assert await numbers(db, "tram", HERE) == [1, 3, 4, 6, 7, 9]
-    assert looks
+    assert len(looks) == 1
 
 
-async def test_since_looks_at_when_it_was_said_not_at_when_it_came(db: SqliteDb) -> None:
+async def test_since_looks_at_when_it_was_said_not_at_when_it_came(db: Db) -> None:
     """Comments of long ago may come late, by a recall, and have high numbers."""
     await publish(db, ["x"], [(1, 1, "a tram")] * 6, days=[9, 3, 9, 1, 9, 2])
     start = micros(NOW) - 3 * DAY - DAY // 2
@@ -189,7 +191,7 @@ async def test_since_looks_at_when_it_was_said_not_at_when_it_came(db: SqliteDb)
     assert await numbers(db, "tram", scope=Scope(start=edited - 1)) == [1, 2, 4, 6]
 
 
-async def test_comments_of_a_place_that_became_another_are_found_there(db: SqliteDb) -> None:
+async def test_comments_of_a_place_that_became_another_are_found_there(db: Db) -> None:
     await publish(db, ["x"], [(1, 2, "a tram"), (1, 1, "a bus")])
 
     async def merge(tx: Tx) -> None:
@@ -201,12 +203,13 @@ async def test_comments_of_a_place_that_became_another_are_found_there(db: Sqlit
     assert await numbers(db, "tram", HERE) == [1]
     assert await numbers(db, "tram", Audience(place=2, platform="web", community="b")) == []
     await db.write(lambda tx: erase_comment(tx, 1, NOW))
-    await db.write(lambda tx: tx.run("insert into comment_words(comment_words) values('integrity-check')"))
+    if db.dialect.name == "sqlite":
+        await db.write(lambda tx: tx.run("insert into comment_words(comment_words) values('integrity-check')"))
     assert await vocabulary(db, "comment_words") == {"a", "bus"}
 
 
 @pytest.mark.parametrize("few", [0, 2_000])
-async def test_who_said_it_and_on_what_topic(db: SqliteDb, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+async def test_who_said_it_and_on_what_topic(db: Db, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     """Whether the comments of a person are few, and read, or many, and looked up."""
     monkeypatch.setattr(searching, "FEW", few)
     await publish(db, ["x", "y"], [(1 + number % 2, 1, "a tram") for number in range(6)])
@@ -215,7 +218,7 @@ async def test_who_said_it_and_on_what_topic(db: SqliteDb, monkeypatch: pytest.M
         people = ("Ｒｉａ Ｋ", "山田 太郎", "100%")
         await tx.many(
             "insert into person(id, hash, platform, name) values(?,?,'web',?)",
-            [(number, number, one) for number, one in enumerate(people, 1)],
+            [(number, str(number), one) for number, one in enumerate(people, 1)],
         )
         await tx.many("update comment set person_id=? where id=?", [(1, 1), (1, 2), (2, 3), (3, 4)])
         await tx.run("insert into topic(id, key, names, created_at) values(7, 'x', '{}', 0)")
@@ -246,12 +249,13 @@ async def test_who_said_it_and_on_what_topic(db: SqliteDb, monkeypatch: pytest.M
     assert await numbers(db, "tram") == [3, 5, 6]
 
 
-async def test_a_name_of_too_many_people_is_said(db: SqliteDb, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_of_too_many_people_is_said(db: Db, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "PEOPLE", 2)
     await publish(db, ["x"], [(1, 1, "a tram")] * 3)
 
     async def name(tx: Tx) -> None:
-        await tx.many("insert into person(id, hash, platform, name) values(?,?,'web','Anna')", [(1, 1), (2, 2), (3, 3)])
+        people = [(number, str(number)) for number in (1, 2, 3)]
+        await tx.many("insert into person(id, hash, platform, name) values(?,?,'web','Anna')", people)
         await tx.run("update comment set person_id=id")
 
     await db.write(name)
@@ -261,14 +265,14 @@ async def test_a_name_of_too_many_people_is_said(db: SqliteDb, monkeypatch: pyte
 # --- in which order ---
 
 
-async def test_the_more_the_shorter_and_the_newer_the_better(db: SqliteDb) -> None:
+async def test_the_more_the_shorter_and_the_newer_the_better(db: Db) -> None:
     filler = " and so on and so forth"
     said = ["tram" + filler * 8, "tram" + filler, "tram tram" + filler, "tram" + filler]
     await publish(db, ["x"], [(1, 1, text) for text in said], days=[0, 0, 0, 200])
     assert [hit.id for hit in (await look(db, "tram")).hits] == [3, 2, 4, 1]
 
 
-async def test_the_rarer_of_two_words_weighs_more(db: SqliteDb) -> None:
+async def test_the_rarer_of_two_words_weighs_more(db: Db) -> None:
     await publish(db, ["x"], [(1, 1, "tram tram fare"), (1, 1, "tram fare fare"), *[(1, 1, "a tram, a bus")] * 60])
     assert [hit.id for hit in (await look(db, "tram fare")).hits] == [2, 1]
 
@@ -320,10 +324,13 @@ async def test_what_of_a_piece_can_be_found_and_where_it_stands(room: Newsroom) 
 # --- the index follows ---
 
 
-async def vocabulary(db: SqliteDb, table: str) -> set[str]:
+async def vocabulary(db: Db, table: str) -> set[str]:
     """Every token that the index holds somewhere."""
 
     async def work(tx: Tx) -> set[str]:
+        if tx.dialect.name == "postgres":
+            rows = await tx.read(f"select word from ts_stat('select words from {table}') where word not like ' %'")
+            return {row["word"] for row in rows}
         await tx.run(f"insert into {table}({table}) values('optimize')")  # what is forgotten goes with a merge
         await tx.run("drop table if exists temp.tokens")
         await tx.run(f"create virtual table temp.tokens using fts5vocab('main', '{table}', 'row')")
@@ -339,6 +346,7 @@ class Recording:
         self._tx = tx
         self.rows: list[Args] = []
         self.run, self.read, self.one, self.outside = tx.run, tx.read, tx.one, tx.outside
+        self.dialect, self.whose = tx.dialect, tx.whose
 
     async def many(self, sql: str, rows: Iterable[Args]) -> None:
         rows = list(rows)
@@ -453,22 +461,43 @@ async def test_a_broken_off_indexing_goes_on_at_the_next_start(
         await db.close()
 
 
-async def test_other_rules_index_all_anew(db: SqliteDb, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
+@on_sqlite
+async def test_the_night_brings_the_index_together(db: SqliteDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each transaction leaves a segment, and a search opens its tokens in every one of them."""
+
+    async def segments(table: str) -> int:
+        rows = await db.read(f"select count(distinct id >> 37) as n from {table}_data where id > 10")
+        return int(rows[0]["n"])
+
+    await publish(db, ["x"], [(1, 1, "a tram")] * 9)
+    for number in range(1, 10):
+        await db.write(lambda tx, number=number: index_comments(tx, [(number, 1, "a tram", f"a bus {number}")]))  # type: ignore[misc]
+    assert await segments("comment_words") > 1
+    await health.optimize(db)
+    assert await segments("comment_words") == 1
+    assert await numbers(db, "bus") == list(range(1, 10))
+    monkeypatch.setattr(indexing, "AT_ONCE", {"piece": 1, "comment": 2})
+    await db.write(lambda tx: tx.run("delete from indexed"))
+    await schema.migrate(db, NOW)
+    assert (await segments("comment_words"), await segments("passage_words")) == (1, 1)
+
+
+async def test_other_rules_index_all_anew(db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     await publish(db, ["a tram"], [(1, 1, "a tram")])
     monkeypatch.setattr(indexing, "RULES", "2/99.0")
-    monkeypatch.setattr(indexing, "tokens", lambda text: f"{text} byotherrules")
+    monkeypatch.setattr(fulltext, "tokens", lambda text: f"{text} byotherrules")
     await schema.migrate(db, clock())
     assert await numbers(db, "byotherrules") == [1]
     assert await numbers(db, "byotherrules", kind="piece") == [1]
     assert await numbers(db, "tram") == [1]
 
 
-async def first_version(db: SqliteDb, clock: SetClock) -> None:
+async def first_version(db: Db, clock: SetClock) -> None:
     """A database as the first version left it: two pieces, thirty comments."""
 
     async def work(tx: Tx) -> None:
         await tx.run("create table schema_version(version integer primary key, at text not null)")
-        for sql in schema.statements(1, db.dialect):
+        for sql in tables.statements(1, db.dialect):
             await tx.run(sql)
         await tx.run("insert into schema_version(version, at) values(1, ?)", clock().isoformat())
         await tx.run("insert into source(id, kind, address, text_mode, created_at) values(1, 'file', 'x', 'full', 0)")

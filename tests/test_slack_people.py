@@ -17,6 +17,7 @@ from core.errors import ChatError
 from core.speech import say
 from tests.slack_stage import Stage, stage
 from tests.standins.slack import Channel, Message, Person, Slack
+from tests.test_rights import stored
 from tests.test_slack_talk import BUTTON, COMMENT, FORM, READ, World, reply, world
 
 SECRET = "words of somebody else's"
@@ -57,7 +58,7 @@ class Shared:
     async def nothing_of_theirs(self) -> None:
         hashes = [row[0] for row in await self.here.rows("select hash from person")]
         assert self.here.db.whose("slack", self.stranger.id) not in hashes
-        on_disk = b"".join(path.read_bytes() for path in self.here.db.path.parent.glob("rondan.db*"))
+        on_disk = await stored(self.here.db)
         assert SECRET.encode() not in on_disk
         assert self.stranger.id.encode() not in on_disk
         assert self.stranger.name.encode() not in on_disk

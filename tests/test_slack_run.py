@@ -13,7 +13,7 @@ import pytest
 
 from core.chat import Place
 from storage import places, schema
-from storage.db import SqliteDb
+from storage.sqlite import SqliteDb
 from tests.far_slack import utc
 from tests.standins.slack import Channel, Message, Slack
 from tests.test_kill import environment

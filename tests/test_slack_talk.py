@@ -327,6 +327,14 @@ async def test_a_question_mark_opens_the_form_of_a_command(w: World) -> None:
     )
 
 
+async def test_who_moderates_one_place_gets_the_forms_of_what_they_may_there(w: World) -> None:
+    await w.chat.furnish([replace(w.place, moderators=(w.ria.id,))])
+    w.desk.choices = [Choice(value="/mod hide", label="/mod hide")]
+    assert (await w.ask("/rondan mod hide ?", w.ria)).view.title == "mod hide"
+    assert w.desk.asked == [("", ("", "/mod hide"))], "the desk knows who that is"
+    assert (await w.ask("/rondan mod tag ?", w.ria)).view is None
+
+
 async def test_every_command_with_options_has_a_form_that_slack_takes(w: World) -> None:
     for spec in SPECS:
         if spec.on == "line" and slash.asked_of(spec):

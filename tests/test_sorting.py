@@ -15,8 +15,9 @@ from core.errors import ThinkError
 from core.message import to_text
 from core.pieces import Piece
 from digest.worker import JOBS
-from storage import pieces, schema, sorting, sources, topics
-from storage.db import SQLITE, SqliteDb, Tx
+from storage import pieces, schema, sorting, sources, tables, topics
+from storage.db import Tx
+from storage.sqlite import SQLITE, SqliteDb
 from tests.conftest import SetClock, add_place, found
 from tests.newsroom import MODERATOR, Newsroom
 
@@ -278,7 +279,7 @@ async def test_a_new_reason_while_a_piece_is_sorted_is_not_lost(
 async def test_pieces_of_an_older_database_are_sorted_at_the_next_start(tmp_path: Path, clock: SetClock) -> None:
     async def old(tx: Tx) -> None:
         await tx.run("create table schema_version(version integer primary key, at text not null)")
-        for sql in schema.statements(1, SQLITE):
+        for sql in tables.statements(1, SQLITE):
             await tx.run(sql)
         await tx.run("insert into schema_version(version, at) values(1, '')")
         await tx.run("insert into source(kind, address, created_at) values('file', 'a', 0)")

@@ -17,7 +17,7 @@ from core.message import Message, Picture, to_text
 from core.responses import Counts
 from core.times import HOUR, micros
 from storage.audience import Audience
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from storage.stats import by_week
 from tests.conftest import found
 from tests.newsroom import MODERATOR, READER, Newsroom
@@ -114,14 +114,14 @@ class Rows:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_the_numbers_are_those_of_a_plain_count(db: SqliteDb, seed: int) -> None:
+async def test_the_numbers_are_those_of_a_plain_count(db: Db, seed: int) -> None:
     rows = Rows.made(seed)
     await db.write(rows.insert)
     given = await by_week(db, WEEKS, Audience(place=9, platform="web", community="b"))
     assert given == {topic: tuple(rows.count(topic, week) for week in range(4)) for topic in (None, 1, 2, 3)}
 
 
-async def test_nothing_at_all_is_said_in_one_line(db: SqliteDb) -> None:
+async def test_nothing_at_all_is_said_in_one_line(db: Db) -> None:
     assert await by_week(db, WEEKS, Audience(everything=True)) == {None: (Counts(),) * 4}
 
 

@@ -17,7 +17,7 @@ from core import attached
 from core.chat import Caller
 from core.message import Form, to_text
 from storage import pieces
-from storage.db import SqliteDb
+from storage.db import Db
 from tests import test_discord_whole as discord
 from tests import test_slack_whole as slack
 from tests.conftest import QuietRoom, SetClock, add_place
@@ -33,7 +33,7 @@ PAGE = "<html lang=ja><title>井戸</title><body><h1>井戸</h1><p>深い。</p>
 
 
 @pytest.fixture
-async def room(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
+async def room(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
     memory = Room(tmp_path / "room.jsonl")
     await add_place(db, clock)
     async with Fetcher() as fetcher, ParserPool() as pool:

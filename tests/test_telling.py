@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +19,7 @@ from core.chat import Commented, Person, Removed
 from core.message import Reply, to_text
 from digest import worker
 from storage import editions
-from storage.db import SqliteDb
+from storage.db import Db
 from tests.conftest import QuietRoom, SetClock, add_place
 from tests.newsroom import MODERATOR, READER, Newsroom
 from tests.standins.model import ModelServer
@@ -84,7 +82,7 @@ async def apart(job: str, data: Any) -> Any:
 
 
 @pytest.fixture
-async def told(db: SqliteDb, clock: SetClock, tmp_path: Path) -> AsyncIterator[Told]:
+async def told(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Told]:
     memory = Room(tmp_path / "told.jsonl")
     await add_place(db, clock, layout="thread")
     async with (
@@ -250,9 +248,7 @@ async def test_a_slow_model_keeps_nobody_waiting(told: Told) -> None:
     assert len(told.server.asked) == 1
 
 
-async def test_words_from_slack_are_sent_only_if_that_was_allowed(
-    db: SqliteDb, clock: SetClock, tmp_path: Path
-) -> None:
+async def test_words_from_slack_are_sent_only_if_that_was_allowed(db: Db, clock: SetClock, tmp_path: Path) -> None:
     memory = Room(tmp_path / "slack.jsonl")
     await add_place(db, clock, layout="thread")
     async with ModelServer() as server:
@@ -298,14 +294,11 @@ async def posted(told: Told) -> str:
     return await told.posted()
 
 
-def kept(path: Path, words: str) -> bool:
+async def kept(told: Told, words: str) -> bool:
     """Whether words stand anywhere in the database's rows."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        names = connection.execute(
-            "select name from sqlite_master where type='table' and sql not like '%fts5%'"
-        ).fetchall()
-        rows = (row for (name,) in names for row in connection.execute(f"select * from {name}"))
-        return any(words in str(value) for row in rows for value in row)
+    db = told.room.db
+    tables = [await db.read(f"select * from {row['name']}") for row in await db.read(db.dialect.tables)]
+    return any(words in str(value) for rows in tables for row in rows for value in row)
 
 
 async def test_what_was_posted_stays_as_it_was_told(told: Told) -> None:
@@ -335,17 +328,17 @@ async def test_a_hidden_comment_takes_its_prose_along_and_brings_it_back(told: T
     assert await told.posted() == first
 
 
-async def test_an_erased_comment_takes_its_prose_along_for_good(told: Told, tmp_path: Path) -> None:
+async def test_an_erased_comment_takes_its_prose_along_for_good(told: Told) -> None:
     assert "Readers find the fares" in await posted(told)
-    assert kept(tmp_path / "rondan.db", "Readers find the fares")
+    assert await kept(told, "Readers find the fares")
     await told.room.ears.keep(Removed(platform="web", channel="general", anchors=("c0",), at=told.room.clock()))
     text = await told.posted()
     assert "Readers find the fares" not in text
     assert SAYS in text
-    assert not kept(tmp_path / "rondan.db", "Readers find the fares")
+    assert not await kept(told, "Readers find the fares")
 
 
-async def test_a_reworded_comment_is_not_told_of_as_it_was(told: Told, tmp_path: Path) -> None:
+async def test_a_reworded_comment_is_not_told_of_as_it_was(told: Told) -> None:
     assert "Readers find the fares" in await posted(told)
     told.room.clock.move(seconds=1)
     await told.room.ears.keep(
@@ -355,12 +348,12 @@ async def test_a_reworded_comment_is_not_told_of_as_it_was(told: Told, tmp_path:
         )
     )  # fmt: skip
     await told.room.ears.fold_all()
-    assert not kept(tmp_path / "rondan.db", "Readers find the fares")
+    assert not await kept(told, "Readers find the fares")
     told.room.clock.move(minutes=20)
     assert "Readers find the fares" not in await told.posted()
 
 
-async def test_what_is_erased_while_the_model_thinks_is_not_kept(told: Told, tmp_path: Path) -> None:
+async def test_what_is_erased_while_the_model_thinks_is_not_kept(told: Told) -> None:
     write = told.model.write
 
     async def slow(instructions: str, data: str, *, hurry: bool) -> str:
@@ -373,7 +366,7 @@ async def test_what_is_erased_while_the_model_thinks_is_not_kept(told: Told, tmp
     text = await posted(told)
     assert SAYS in text
     assert "Readers find the fares" not in text
-    assert not kept(tmp_path / "rondan.db", "Readers find the fares")
+    assert not await kept(told, "Readers find the fares")
 
 
 async def test_a_withdrawn_piece_takes_its_prose_along(told: Told) -> None:

@@ -12,7 +12,7 @@ from core.message import to_text
 from core.pieces import Topic
 from core.topics import told
 from storage import pieces, readers, sorting, topics
-from storage.db import SqliteDb, Tx
+from storage.db import Db, Tx
 from tests.conftest import SetClock, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
@@ -51,7 +51,7 @@ async def test_names_and_rules_tell_what_a_piece_is_about(
     assert told(piece, subject, [about]) == ({} if why is None else {1: why})
 
 
-async def test_a_new_piece_has_the_topics_that_it_names_before_it_is_posted(room: Newsroom, db: SqliteDb) -> None:
+async def test_a_new_piece_has_the_topics_that_it_names_before_it_is_posted(room: Newsroom, db: Db) -> None:
     await db.write(lambda tx: topics.create(tx, "Transport", "en", room.clock()))
     bus = await made(db, room.clock, "Transport", "バス", "bus")
     await room.publish(found(title="The night bus"))
@@ -59,7 +59,7 @@ async def test_a_new_piece_has_the_topics_that_it_names_before_it_is_posted(room
     assert await why(db) == {(1, bus): "alias:bus"}
 
 
-async def test_the_author_and_the_own_topics_name_nothing(room: Newsroom, db: SqliteDb) -> None:
+async def test_the_author_and_the_own_topics_name_nothing(room: Newsroom, db: Db) -> None:
     await made(db, room.clock, "Kay", kind="person")
     await room.publish(found(author="Kay"))
     assert await why(db) == {}
@@ -68,7 +68,7 @@ async def test_the_author_and_the_own_topics_name_nothing(room: Newsroom, db: Sq
 # --- curating ---
 
 
-async def made(db: SqliteDb, clock: SetClock, name: str, *aliases: str, **more: str) -> int:
+async def made(db: Db, clock: SetClock, name: str, *aliases: str, **more: str) -> int:
     async def work(tx: Tx) -> int:
         number = await topics.owner(tx, name) or await topics.create(tx, name, "en", clock(), **more)  # type: ignore[arg-type]
         assert number is not None
@@ -79,7 +79,7 @@ async def made(db: SqliteDb, clock: SetClock, name: str, *aliases: str, **more: 
     return await db.write(work)
 
 
-async def why(db: SqliteDb) -> dict[tuple[int, int], str]:
+async def why(db: Db) -> dict[tuple[int, int], str]:
     rows = await db.read("select piece_id, topic_id, added_by from piece_topic")
     return {(row["piece_id"], row["topic_id"]): row["added_by"] for row in rows}
 
@@ -89,7 +89,7 @@ async def card(room: Newsroom) -> str:
     return await room.text(f"/piece {rows[0]['id']}")
 
 
-async def test_a_name_belongs_to_one_topic_however_it_is_written(db: SqliteDb, clock: SetClock) -> None:
+async def test_a_name_belongs_to_one_topic_however_it_is_written(db: Db, clock: SetClock) -> None:
     bus, rail = await made(db, clock, "Bus", "バス"), await made(db, clock, "Rail")
     assert await db.write(lambda tx: topics.create(tx, "ＢＵＳ", "en", clock())) is None
     assert await db.write(lambda tx: topics.add_alias(tx, rail, "ﾊﾞｽ", clock())) == bus
@@ -101,7 +101,7 @@ async def test_a_name_belongs_to_one_topic_however_it_is_written(db: SqliteDb, c
     assert await pieces.topic_named(db, "路線ﾊﾞｽ") == topic
 
 
-async def test_names_that_a_topic_is_called_by_are_not_dropped(db: SqliteDb, clock: SetClock) -> None:
+async def test_names_that_a_topic_is_called_by_are_not_dropped(db: Db, clock: SetClock) -> None:
     bus = await made(db, clock, "Bus", "coach")
     assert not await db.write(lambda tx: topics.drop_alias(tx, bus, "bus", clock()))
     assert await db.write(lambda tx: topics.drop_alias(tx, bus, "Coach", clock()))
@@ -109,7 +109,7 @@ async def test_names_that_a_topic_is_called_by_are_not_dropped(db: SqliteDb, clo
     assert await db.write(lambda tx: pieces.ensure_topic(tx, "Bus", "en", clock())) == bus
 
 
-async def test_merging_leaves_nothing_of_the_one_behind(room: Newsroom, db: SqliteDb) -> None:
+async def test_merging_leaves_nothing_of_the_one_behind(room: Newsroom, db: Db) -> None:
     await room.publish(found(tags=("Bus", "Rail")))
     await room.publish(found("b", title="Trains", tags=("Rail",)))
     await readers.follow(db, "web", READER.person, 2, room.clock())
@@ -122,7 +122,7 @@ async def test_merging_leaves_nothing_of_the_one_behind(room: Newsroom, db: Sqli
     assert [one.key for one in await pieces.every_topic(db)] == ["bus"]
 
 
-async def test_every_change_has_all_pieces_sorted_again(room: Newsroom, db: SqliteDb) -> None:
+async def test_every_change_has_all_pieces_sorted_again(room: Newsroom, db: Db) -> None:
     number = await room.publish(found())
     bus = await made(db, room.clock, "Bus")
 
@@ -142,7 +142,7 @@ async def test_every_change_has_all_pieces_sorted_again(room: Newsroom, db: Sqli
 # --- /topics ---
 
 
-async def test_topics_are_counted_in_a_time_with_their_kind(room: Newsroom, db: SqliteDb) -> None:
+async def test_topics_are_counted_in_a_time_with_their_kind(room: Newsroom, db: Db) -> None:
     await made(db, room.clock, "Kay", kind="person")
     await room.publish(found(text="Kay spoke.", tags=("Transport",)))
     await room.publish(found("b", title="Trains", tags=("Transport",)))
@@ -167,7 +167,7 @@ async def sorted_with(room: Newsroom, number: int, *terms: str) -> None:
     await room.db.write(lambda tx: sorting.keep(tx, number, 1, [key for key, _, _ in weighed], weighed, ""))
 
 
-async def test_a_correction_teaches_the_best_term_of_the_title(room: Newsroom, db: SqliteDb) -> None:
+async def test_a_correction_teaches_the_best_term_of_the_title(room: Newsroom, db: Db) -> None:
     number = await room.publish(found(title="夜行バスの運賃", text="高い。"))
     await sorted_with(room, number, "本文の語", "夜行バス", "運賃")
     text = await room.text(f"/mod tag {number} add:交通", MODERATOR)
@@ -182,7 +182,7 @@ async def test_a_correction_teaches_the_best_term_of_the_title(room: Newsroom, d
     assert "Learned: “運賃”" in await room.text(f"/mod tag {number} add:交通", MODERATOR)
 
 
-async def test_a_wrong_topic_that_a_learned_name_put_on_forgets_the_name(room: Newsroom, db: SqliteDb) -> None:
+async def test_a_wrong_topic_that_a_learned_name_put_on_forgets_the_name(room: Newsroom, db: Db) -> None:
     number = await room.publish(found(title="夜行バスの運賃", text="高い。"))
     await sorted_with(room, number, "夜行バス")
     await room.text(f"/mod tag {number} add:交通", MODERATOR)
@@ -192,7 +192,7 @@ async def test_a_wrong_topic_that_a_learned_name_put_on_forgets_the_name(room: N
     assert (number, 1) in await why(db)  # what a moderator put on stays
 
 
-async def test_a_name_that_somebody_gave_is_not_forgotten_by_a_correction(room: Newsroom, db: SqliteDb) -> None:
+async def test_a_name_that_somebody_gave_is_not_forgotten_by_a_correction(room: Newsroom, db: Db) -> None:
     bus = await made(db, room.clock, "Transport", "bus")
     number = await room.publish(found(title="The night bus"))
     assert "Forgotten" not in await room.text(f"/mod tag {number} remove:Transport", MODERATOR)
@@ -212,7 +212,7 @@ async def test_a_name_that_somebody_gave_is_not_forgotten_by_a_correction(room: 
     ],
 )
 async def test_nothing_is_learned_from_what_is_no_sign(
-    room: Newsroom, db: SqliteDb, setting: dict[str, str], terms: list[str]
+    room: Newsroom, db: Db, setting: dict[str, str], terms: list[str]
 ) -> None:
     await made(db, room.clock, "Transport", kind=setting.get("kind", "theme"))
     number = await room.publish(found())
@@ -230,7 +230,7 @@ async def test_of_several_topics_at_once_nothing_is_learned(room: Newsroom) -> N
     assert "Learned" not in await room.text(f'/mod tag {number} add:"A, B"', MODERATOR)
 
 
-async def test_a_topic_learns_only_so_many_names(room: Newsroom, db: SqliteDb) -> None:
+async def test_a_topic_learns_only_so_many_names(room: Newsroom, db: Db) -> None:
     transport = await made(db, room.clock, "Transport")
     for n in range(topics.LEARNED):
         await db.write(lambda tx, n=n: topics.add_alias(tx, transport, f"name {n}", room.clock(), learned_from=99))  # type: ignore[misc]
@@ -239,7 +239,7 @@ async def test_a_topic_learns_only_so_many_names(room: Newsroom, db: SqliteDb) -
     assert "Learned" not in await room.text(f"/mod tag {number} add:Transport", MODERATOR)
 
 
-async def test_tagging_twice_is_tagging_once(room: Newsroom, db: SqliteDb) -> None:
+async def test_tagging_twice_is_tagging_once(room: Newsroom, db: Db) -> None:
     number = await room.publish(found())
     await sorted_with(room, number, "night bus")
     await room.text(f"/mod tag {number} add:Transport", MODERATOR)

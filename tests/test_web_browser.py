@@ -629,6 +629,26 @@ async def test_a_phone_has_all_of_it(chromium: Browser, ground: Ground) -> None:
         await expect(page.get_by_role("complementary")).to_be_hidden()
 
 
+@pytest.mark.parametrize("width", [360, 1300])
+async def test_a_thread_with_a_long_title_and_all_tools_is_no_wider_than_its_room(
+    chromium: Browser, ground: Ground, width: int
+) -> None:
+    long = await ground.post(replace(card(), title=TITLE * 4), 50)
+    async with opened(chromium, ground, f"/#/lobby/{long.id}/thread", width=width) as page:
+        await page.get_by_role("textbox", name="Comment").fill("一言だけ")
+        await page.keyboard.press("Enter")
+        await page.evaluate(
+            """fetch("/api/me", {method: "POST", body: '{"role": "moderator"}',
+                                 headers: {"Content-Type": "application/json"}})"""
+        )
+        await page.reload()
+        comment = page.get_by_role("complementary").locator("article.comment")
+        await comment.hover()
+        await expect(comment.get_by_role("button", name="Feature")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") == width
+        assert await page.evaluate("document.querySelector('#thread').scrollWidth") <= width
+
+
 async def test_language_and_appearance_are_kept(chromium: Browser, ground: Ground) -> None:
     async with opened(chromium, ground) as page:
         await expect(page.locator("html")).to_have_attribute("lang", "en")
