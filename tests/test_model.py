@@ -171,9 +171,7 @@ async def test_stopping_ends_what_is_under_way(server: ModelServer, db: Db, cloc
 # --- the budget ---
 
 
-async def test_a_day_costs_no_more_than_allowed_whatever_dies(
-    server: ModelServer, db: Db, clock: SetClock
-) -> None:
+async def test_a_day_costs_no_more_than_allowed_whatever_dies(server: ModelServer, db: Db, clock: SetClock) -> None:
     server.usage = None  # it does not count, so what was taken stays taken
     room = 3 * (ANSWER + 10)
     async with model(server, db, clock, daily=room) as made:
