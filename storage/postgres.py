@@ -156,10 +156,10 @@ async def _leave(connection: Any) -> None:
     """Between two uses a connection needs no tidying, which would be a round trip: nobody changes its settings."""
 
 
-async def _pool(address: str, most: int) -> Any:
+async def _pool(address: str, most: int, **settings: str) -> Any:
     return await asyncpg.create_pool(
         address, min_size=1, max_size=most, init=_prepare, reset=_leave, timeout=CONNECT, command_timeout=STATEMENT,
-        server_settings={"application_name": "rondan", "idle_in_transaction_session_timeout": IDLE},
+        server_settings={"application_name": "rondan", "idle_in_transaction_session_timeout": IDLE, **settings},
     )  # fmt: skip
 
 
@@ -227,7 +227,8 @@ class PgDb:
         self = cls(address, keys)
         try:
             async with asyncio.timeout(CONNECT):
-                self._readers = await _pool(address, READERS)
+                # What is read differs too much from one window or shelf to another for one plan.
+                self._readers = await _pool(address, READERS, plan_cache_mode="force_custom_plan")
                 self._writers = await _pool(address, WRITERS)
         except ValueError:  # it may say a part of the password
             await self.close()

@@ -71,21 +71,21 @@ def logged() -> list[Any]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """A PostgreSQL server with an empty publication in the database `pattern`."""
+    """A database with an empty publication on a PostgreSQL server; `pg.created` makes more like it."""
+
+    async def laid_out(address: str) -> str:
+        empty = await pg.created(address)
+        with TemporaryDirectory() as folder:
+            pattern = await PgDb.open(empty, Path(folder) / "key")
+            try:
+                await schema.migrate(pattern, SetClock()())
+                await pattern.write(lambda tx: tx.run("delete from fact where name='key'"))
+            finally:
+                await pattern.close()
+        return empty
+
     with pg.server() as address:
-
-        async def lay_out() -> None:
-            with TemporaryDirectory() as folder:
-                await pg.execute(address, "create database pattern")
-                pattern = await PgDb.open(pg.at(address, "pattern"), Path(folder) / "key")
-                try:
-                    await schema.migrate(pattern, SetClock()())
-                    await pattern.write(lambda tx: tx.run("delete from fact where name='key'"))
-                finally:
-                    await pattern.close()
-
-        asyncio.run(lay_out())
-        yield address
+        yield asyncio.run(laid_out(address))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -105,7 +105,7 @@ async def opened(engine: str | None, folder: Path, clock: SetClock) -> AsyncIter
     if engine is None:
         database = await SqliteDb.open(folder / "rondan.db")
     else:
-        database = await PgDb.open(await pg.created(engine, "pattern"), folder / "rondan.db.key")
+        database = await PgDb.open(await pg.created(engine), folder / "rondan.db.key")
     try:
         await schema.migrate(database, clock())
         yield database

@@ -103,7 +103,7 @@ class Town:
 
 @pytest.fixture
 async def town(tmp_path: Path, postgres: str) -> AsyncIterator[Town]:
-    address = await pg.created(postgres, "pattern")
+    address = await pg.created(postgres)
     async with Discord() as far:
         far.buckets, far.shards = False, SHARDS
         db = await PgDb.open(address, tmp_path / "rondan.db.key")

@@ -259,7 +259,8 @@ async def test_every_table_has_a_key_by_which_it_is_gone_through(old: Settings) 
 
 async def test_on_the_shell(old: Settings, target: str) -> None:
     address = target.replace("postgres@", "postgres:very-secret@")
-    environment = {**os.environ, "RONDAN_DATABASE": str(old.database), "RONDAN_LOG_LEVEL": "debug"}
+    given = {name: value for name, value in os.environ.items() if not name.startswith("RONDAN_")}
+    environment = given | {"RONDAN_DATABASE": str(old.database), "RONDAN_LOG_LEVEL": "debug"}
 
     async def run(*arguments: str) -> tuple[int | None, str, str]:
         child = await asyncio.create_subprocess_exec(

@@ -27,7 +27,7 @@ Open = Callable[..., Awaitable[PgDb]]
 @pytest.fixture
 async def address(postgres: str) -> str:
     """A database of the test's own, with the tables."""
-    return await pg.created(postgres, "pattern")
+    return await pg.created(postgres)
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ async def test_the_places_of_a_server_are_published_by_who_listens_to_it(db: Db,
 
 async def test_two_databases_of_one_server_are_two_processes(postgres: str, tmp_path: Path) -> None:
     """Units of both take turns: of two looks at the same moment, one sees what the other did."""
-    address = await pg.created(postgres, "pattern")
+    address = await pg.created(postgres)
     async with AsyncExitStack() as stack:
         some = []
         for name in "abcd":
@@ -192,7 +192,7 @@ def spread(some: Sequence[Shared]) -> int:
 
 async def test_who_opts_out_in_one_process_is_kept_by_no_other(postgres: str, tmp_path: Path, clock: SetClock) -> None:
     """What the other heard before it knew is not folded."""
-    address = await pg.created(postgres, "pattern")
+    address = await pg.created(postgres)
     here, there = await PgDb.open(address, tmp_path / "key"), await PgDb.open(address, tmp_path / "key")
     try:
         await schema.migrate(here, clock())

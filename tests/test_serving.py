@@ -37,7 +37,7 @@ async def address(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name in [one for one in os.environ if one.startswith("RONDAN_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    address = await pg.created(postgres, "pattern")
+    address = await pg.created(postgres)
     monkeypatch.setenv("RONDAN_DATABASE", address)
     monkeypatch.setenv("RONDAN_KEY_FILE", str(tmp_path / "key"))
     return address

@@ -75,7 +75,7 @@ async def publication(engine: str | None, folder: Path) -> Settings:
     """An empty publication, whose key and ledger are in the folder."""
     if engine is None:
         return settings(folder / "r.db")
-    address: Any = await pg.created(engine, "pattern")
+    address: Any = await pg.created(engine)
     return Settings(database=address, key_file=folder / "r.db.key", web="off", pictures=False)
 
 

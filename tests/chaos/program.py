@@ -42,6 +42,7 @@ class Program:
         self.errors: Counter[str] = Counter()
         self.tracebacks: list[str] = []
         self.failure = ""  # of the last command
+        self.last = ""  # that a process said in plain words, as one does that can't go on
         self._clock = folder / "clock"
         self._moved = 0.0
         self.move_clock(0)
@@ -75,6 +76,7 @@ class Program:
                     self.errors[str(told.get("event"))] += 1
                 self.tracebacks += [_where(one) for one in told.get("exception", ())]
                 continue
+            self.last = line.decode(errors="replace").strip()[-300:]
             if line.startswith(b"Traceback"):  # what libraries log has no form and is not ours
                 self.errors["traceback"] += 1
                 self.tracebacks.append("Traceback")

@@ -240,6 +240,8 @@ class Run:
         if verdict.good:
             self.world.rest()
         self.report.take(verdict)
+        if not self.program.runs:
+            self.report.wrong.insert(0, f"it ended by itself: {self.program.last}")
         return verdict
 
     async def _close(self) -> None:
