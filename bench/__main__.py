@@ -17,7 +17,12 @@ import structlog
 
 BENCHES = ("events", "lanes", "feeds", "digest", "reading", "start", "discord", "slack", "search", "picture")
 LONG = ("desk", "soak", "pipeline", "growth")
-OPTIONS = {"search": ("comments", "engine"), "desk": ("seconds", "rate"), "soak": ("minutes", "rate")}
+OPTIONS = {
+    "search": ("comments", "engine"),
+    "digest": ("engine",),
+    "desk": ("seconds", "rate"),
+    "soak": ("minutes", "rate"),
+}
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 10k pieces over one year, 200 topics of Zipf's popularity, 1M comments, 10M reactions; the rows that follow from others
 (stances, counts by hour) are made from them by SQL, so every number is as consistent as if events had been folded.
 
-`python -m bench.digest FOLDER [--quick]` keeps the database in the folder, and asks that one again for as long as the
-schema and this file are the same: it takes minutes to make.
+`python -m bench.digest FOLDER [--quick] [--postgres]` keeps the database in the folder, and asks that one again for as
+long as the schema and this file are the same: it takes minutes to make.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import sqlite3
 import sys
 import time
@@ -24,10 +25,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+from bench.engines import engines
+from bench.start import ready_with
 from bot import ingest
 from bot.collect import Collector
+from bot.migrating import migrate
+from bot.settings import Settings
 from commands.desk import Desk
 from commands.tools import Drafts, Feeds, Tools
 from core.chat import Caller, Person
@@ -39,8 +44,11 @@ from core.stances import DEFAULT
 from core.text import fold
 from core.times import DAY, micros
 from core.tokens import RULES
-from storage import schema, tables
+from storage import keyfile, schema, tables
+from storage.db import Db
+from storage.postgres import PgDb
 from storage.sqlite import SqliteDb
+from tests.standins import postgres as pg
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 YEAR = 365 * DAY
@@ -265,7 +273,9 @@ async def big(folder: Path, size: Size) -> AsyncIterator[tuple[SqliteDb, Desk]]:
         await db.close()
 
 
-async def measure(quick: bool, folder: Path | None = None) -> list[dict[str, Any]]:
+async def measure(
+    quick: bool, folder: Path | None = None, engine: Literal["sqlite", "postgres"] = "sqlite"
+) -> list[dict[str, Any]]:
     """All figures of this file; the database is kept in the folder, if one is named."""
     size = QUICK if quick else Size()
     with TemporaryDirectory() as name:
@@ -280,12 +290,45 @@ async def measure(quick: bool, folder: Path | None = None) -> list[dict[str, Any
             "pieces": size.pieces, "comments": size.comments, "db_mb": round(path.stat().st_size / 1e6),
             "build_s": round(time.perf_counter() - began),
         }  # fmt: skip
+        if engine == "postgres":
+            return await _on_a_server(path, publication, about)
         db = await SqliteDb.open(path)
         try:
-            about["reactions"] = (await db.read("select count(*) as n from reaction"))[0]["n"]
-            return [{**line, **about, "load": round(os.getloadavg()[0], 1)} for line in await _lines(db, publication)]
+            lines = await _measured(db, publication, about | {"engine": engine})
         finally:
             await db.close()
+        return [*lines, await _start(path, about)]
+
+
+async def _measured(db: Db, publication: _Publication, about: dict[str, Any]) -> list[dict[str, Any]]:
+    about["reactions"] = (await db.read("select count(*) as n from reaction"))[0]["n"]
+    return [{**line, **about, "load": round(os.getloadavg()[0], 1)} for line in await _lines(db, publication)]
+
+
+async def _on_a_server(path: Path, publication: _Publication, about: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same rows, moved as an operator moves them."""
+    with engines() as there:
+        server = there["postgres"]
+        assert server is not None
+        address = await pg.created(server)
+        began = time.perf_counter()
+        await migrate(Settings(database=path), address, lambda: NOW, lambda _said: None)
+        about |= {"engine": "postgres", "moved_s": round(time.perf_counter() - began)}
+        db = await PgDb.open(address, keyfile.beside(path))
+        try:
+            return await _measured(db, publication, about)
+        finally:
+            await db.close()
+
+
+async def _start(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """How long the program takes from its start until its page stands, with so much in its database."""
+    with TemporaryDirectory() as name:
+        copy = Path(name) / "rondan.db"
+        shutil.copy(path, copy)
+        shutil.copy(keyfile.beside(path), keyfile.beside(copy))
+        ready = [await ready_with(copy) for _ in range(3)]
+    return {"bench": "start to ready, big", "s": round(sorted(ready)[1], 2), **about}
 
 
 async def _make(path: Path, publication: _Publication) -> None:
@@ -300,10 +343,11 @@ async def _make(path: Path, publication: _Publication) -> None:
             await db.close()
         if fill:
             await asyncio.to_thread(_fill, unfinished, publication)
+    keyfile.beside(unfinished).rename(keyfile.beside(path))
     unfinished.rename(path)
 
 
-def _desk(db: SqliteDb) -> Desk:
+def _desk(db: Db) -> Desk:
     ears = Collector(db, DEFAULT, lambda: NOW)
     return Desk(
         Tools(
@@ -317,7 +361,7 @@ def _desk(db: SqliteDb) -> Desk:
     )  # fmt: skip
 
 
-async def _lines(db: SqliteDb, publication: _Publication) -> list[dict[str, Any]]:
+async def _lines(db: Db, publication: _Publication) -> list[dict[str, Any]]:
     desk = _desk(db)
     topics = range(1, publication.size.topics + 1)
     chosen = random.Random(7).choices(topics, cum_weights=publication.popular, k=SAMPLES)
@@ -341,5 +385,6 @@ async def _lines(db: SqliteDb, publication: _Publication) -> list[dict[str, Any]
 
 
 if __name__ == "__main__":
-    for figure in asyncio.run(measure("--quick" in sys.argv, Path(sys.argv[1]))):
+    on: Literal["sqlite", "postgres"] = "postgres" if "--postgres" in sys.argv else "sqlite"
+    for figure in asyncio.run(measure("--quick" in sys.argv, Path(sys.argv[1]), on)):
         print(json.dumps(figure, ensure_ascii=False), flush=True)

@@ -73,6 +73,13 @@ async def _run(environment: dict[str, str], idle: float) -> tuple[float, float, 
         await process.communicate()
 
 
+async def ready_with(database: Path) -> float:
+    """Seconds from the start to the page, with a database that is there."""
+    given = {key: value for key, value in os.environ.items() if not key.startswith("RONDAN_")}
+    own = {"RONDAN_DATABASE": str(database), "RONDAN_WEB": f"127.0.0.1:{_free_port()}", "RONDAN_LOG_LEVEL": "warning"}
+    return (await _run(given | own | {"RONDAN_BACKUP_KEEP": "0"}, 0))[0]
+
+
 async def measure(quick: bool) -> list[dict[str, Any]]:
     """All figures of this file."""
     runs = 3 if quick else 9

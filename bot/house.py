@@ -321,6 +321,7 @@ class House:
         owner_ = f"{socket.gethostname()}:{os.getpid()}"
         self.roles = shared = Shared(self.db, owner_, sizes, Memos(self.db, ""))
         self.publisher.share = self.collector.share = shared.share
+        self.publisher.owner = shared.owner
         self.poller.share = lambda: shared.share("feeds")
         return shared
 

@@ -80,7 +80,7 @@ class Publisher:
         self._scale = scale
         self._clock = clock
         self._canary = canary.Canary()
-        self._owner = secrets.token_hex(4)
+        self.owner = secrets.token_hex(4)  # of the lanes that we work on
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
         self._stopping = False
@@ -127,7 +127,7 @@ class Publisher:
         await woken(self._wake, min(max(pause, 0.05), self._db.doze))
 
     async def _claim(self, most: int) -> list[Place]:
-        return await places.claim_lanes(self._db, self._owner, self._clock(), LEASE, most, self._shares())
+        return await places.claim_lanes(self._db, self.owner, self._clock(), LEASE, most, self._shares())
 
     def _shares(self) -> dict[str, Share] | None:
         """Our part of the places of each platform; None where all are ours."""
@@ -155,7 +155,7 @@ class Publisher:
             log.exception("publish.lane-failed", place=place.address, error=str(error))
             await self._db.write(lambda tx: self._postpone_lane(tx, place))
         else:
-            await self._db.write(lambda tx: places.release_lane(tx, place.id, self._owner))
+            await self._db.write(lambda tx: places.release_lane(tx, place.id, self.owner))
         finally:
             self._busy.discard(place.id)
 

@@ -37,7 +37,8 @@ async def beat(db: Db, owner: str, sizes: Mapping[str, int], lease: int) -> tupl
 
     async def work(tx: Tx) -> tuple[Parts, Parts]:
         now = await _now(tx)
-        await tx.run("delete from process where until < ?", now)
+        for dead in await tx.read("delete from process where until < ? returning owner", now):
+            await free_lanes(tx, dead["owner"])
         await tx.run(
             "insert into process(owner, until) values(?,?) on conflict(owner) do update set until=excluded.until",
             owner, now + lease,
@@ -67,6 +68,7 @@ async def give_back(db: Db, owner: str, parts: Collection[tuple[str, int]], *, l
         await tx.many("delete from lease where role=? and part=? and owner=?", [(*one, owner) for one in sorted(parts)])
         if leaving:
             await tx.run("delete from process where owner=?", owner)
+            await free_lanes(tx, owner)
 
     await db.write(work)
 
@@ -74,6 +76,11 @@ async def give_back(db: Db, owner: str, parts: Collection[tuple[str, int]], *, l
 async def _now(tx: Tx) -> int:
     rows = await tx.read(f"select {tx.dialect.now} as now")
     return int(rows[0]["now"])
+
+
+async def free_lanes(tx: Tx, owner: str) -> None:
+    """Nobody works on these places any more. What was being sent there is still in doubt, as their leaves say."""
+    await tx.run("update place set lease_until=0, owner=null where owner=?", owner)
 
 
 def among(column: str, share: Share | None) -> tuple[str, tuple[int, ...]]:

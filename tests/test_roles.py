@@ -98,6 +98,23 @@ async def test_who_leaves_gives_back_at_once(db: Db) -> None:
         await until(lambda: len(stays.share("feeds").mine) == 8)
 
 
+async def test_the_lanes_of_a_dead_process_are_free_with_its_leases(
+    db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a minute later, when their own leases would end."""
+    monkeypatch.setattr(roles, "LEASE", 0.6)
+    monkeypatch.setattr(roles, "MARGIN", 0.2)
+    await add_place(db, clock)
+    await db.write(lambda tx: tx.run("update place set due_at=0"))
+    async with member(db, "dies") as dies:
+        await until(lambda: bool(dies.share("feeds").mine))
+        assert await places.claim_lanes(db, "dies", clock(), 60_000_000, 1)
+    assert not await places.claim_lanes(db, "lives", clock(), 60_000_000, 1)
+    async with member(db, "lives") as lives:
+        await until(lambda: bool(lives.share("feeds").mine))
+        assert await places.claim_lanes(db, "lives", clock(), 60_000_000, 1)
+
+
 async def test_work_is_done_by_who_holds_it_and_stops_before_it_is_given_back(db: Db) -> None:
     working: list[str] = []
     overlaps: list[list[str]] = []

@@ -102,13 +102,13 @@ async def test_who_goes_away_leaves_the_next_the_right_answer(thinker: Thinker) 
 
 
 async def test_who_waits_too_long_for_a_turn_is_told(thinker: Thinker) -> None:
-    async with Thinker(limit=0.6, module=MODULE) as busy:
+    async with Thinker(limit=2, module=MODULE) as busy:
         await busy("echo", 0)
-        first = [asyncio.create_task(busy("slow", 0.4)) for _ in range(2)]
+        first = [asyncio.create_task(busy("slow", 1.5)) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(ThinkError, match="others"):
             await busy("echo", 1)
-        assert await asyncio.gather(*first) == [0.4, 0.4]
+        assert await asyncio.gather(*first) == [1.5, 1.5]
 
 
 async def test_closing_stops_what_is_thought() -> None:
