@@ -103,7 +103,9 @@ async def _reactions_of(tx: Tx, pairs: list[tuple[int, int]]) -> dict[tuple[int,
     found: dict[tuple[int, int], _Rows] = {pair: {} for pair in pairs}
     for some in chunks(pairs):
         values = ",".join(["(cast(? as bigint),cast(? as bigint))", *["(?,?)"] * (len(some) - 1)])
-        sql = f"select * from reaction where (piece_id, person_id) in (values {values})"
+        # Not `(piece_id, person_id) in (values …)`, for which SQLite looks at every reaction there is.
+        sql = f"""select r.* from (values {values}) v
+                  cross join reaction r on r.piece_id=v.column1 and r.person_id=v.column2"""
         for row in await tx.read(sql, *(part for pair in some for part in pair)):
             state = ReactionState(bool(row["present"]), row["at"], row["source"])
             found[row["piece_id"], row["person_id"]][row["anchor_id"], row["emoji_id"], row["kind"]] = state

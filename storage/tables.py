@@ -267,6 +267,8 @@ THIRD: tuple[str, ...] = (
     """create table lease(
         role text not null, part integer not null, owner text not null, until bigint not null,
         primary key(role, part)) {clustered}""",
+    # By which sources a piece came: asked whenever one is taken in.
+    "create index item_piece on item(piece_id)",
     # Read again before every fold, since another process may have written it.
     "create index person_out on person(hash) where opted_out=1 or forgotten_at is not null",
 )
