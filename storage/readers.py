@@ -15,7 +15,7 @@ Who = tuple[str, Person]
 async def person_id(tx: Tx, platform: str, person: Person) -> int:
     """The id of a person, made if new."""
     hashed = tx.whose(platform, person.id)
-    await tx.run("insert into person(hash, platform) values(?,?) on conflict do nothing", hashed, platform)
+    await tx.run("insert into person(hash, platform) values(?,?) on conflict(hash) do nothing", hashed, platform)
     row = await tx.one("select id from person where hash=?", hashed)
     assert row is not None
     return int(row["id"])

@@ -78,7 +78,7 @@ async def people_ids(tx: Tx, people: Iterable[tuple[str, Person]]) -> dict[tuple
     await look()
     missing = [(hashed, pair[0]) for pair, hashed in hashes.items() if hashed not in found]
     if missing:
-        await tx.many("insert into person(hash, platform) values(?,?) on conflict do nothing", missing)
+        await tx.many("insert into person(hash, platform) values(?,?) on conflict(hash) do nothing", missing)
         await look()
     people_found = {pair: found[hashed] for pair, hashed in hashes.items()}
     await tx.many(
@@ -112,7 +112,7 @@ async def emoji_ids(tx: Tx, names: Iterable[str]) -> dict[str, int]:
     await look()
     missing = [(name,) for name in wanted if name not in found]
     if missing:
-        await tx.many("insert into emoji(name) values(?) on conflict do nothing", missing)
+        await tx.many("insert into emoji(name) values(?) on conflict(name) do nothing", missing)
         await look()
     return found
 

@@ -102,15 +102,18 @@ on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 async def opened(engine: str | None, folder: Path, clock: SetClock) -> AsyncIterator[Db]:
     """An empty publication on this engine; its key, and what else it has, in a folder."""
     database: Db
-    if engine is None:
+    address = None if engine is None else await pg.created(engine)
+    if address is None:
         database = await SqliteDb.open(folder / "rondan.db")
     else:
-        database = await PgDb.open(await pg.created(engine), folder / "rondan.db.key")
+        database = await PgDb.open(address, folder / "rondan.db.key")
     try:
         await schema.migrate(database, clock())
         yield database
     finally:
         await database.close()
+        if address is not None:
+            await pg.drop(address)  # hundreds of them would fill a small disk
 
 
 @pytest.fixture

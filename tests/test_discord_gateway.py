@@ -27,6 +27,7 @@ from core.chat import Place, Reacted
 from core.errors import ConfigError
 from storage.db import Db
 from storage.sqlite import SqliteDb
+from tests.conftest import on_sqlite
 from tests.discord_newsroom import DiscordRoom, until
 from tests.far import Hearing, Mute
 from tests.far_discord import Notes, utc
@@ -481,6 +482,7 @@ async def test_a_real_run_ends_with_78_and_one_sentence_when_it_is_of_no_use(tmp
     assert list(results[1:]) == [(78, [f"rondan: {FATAL[code]} (close code {code})"]) for code in codes]
 
 
+@on_sqlite
 async def test_sigterm_ends_a_real_run_cleanly_and_what_people_did_is_kept(
     tmp_path: Path, db: Db, far: Discord
 ) -> None:

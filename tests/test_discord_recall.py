@@ -271,11 +271,12 @@ async def many(room: DiscordRoom, far: Discord, count: int, age: timedelta) -> l
             [(str(one.channel.id), str(one.id)) for one in posts],
         )
         hashed = tx.whose("discord", str(people.id))
-        await tx.run("insert into person(id, hash, platform) values(1, ?, 'discord')", hashed)
-        await tx.run("insert into emoji(id, name) values(1,'👍')")
+        # Numbers that the tables don't come to by themselves.
+        await tx.run("insert into person(id, hash, platform) values(900001, ?, 'discord')", hashed)
+        await tx.run("insert into emoji(id, name) values(900001,'👍')")
         await tx.run(
             """insert into reaction(piece_id, person_id, anchor_id, emoji_id, kind, source, present, at)
-               select piece_id, 1, id, 1, 'normal', 'emoji', 1, 0 from anchor"""
+               select piece_id, 900001, id, 900001, 'normal', 'emoji', 1, 0 from anchor"""
         )
 
     await room.db.write(work)

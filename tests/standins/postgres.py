@@ -90,12 +90,17 @@ async def created(address: str) -> str:
     return _made[-1]
 
 
+async def drop(address: str) -> None:
+    """A database that was made here is no more."""
+    _made.remove(address)
+    name = urlsplit(address).path.removeprefix("/")
+    await execute(at(address, "postgres"), f"drop database if exists {name} with (force)")
+
+
 async def _drop_all() -> None:
     """What was made here leaves the server of somebody else."""
-    while _made:
-        address = _made.pop()
-        name = urlsplit(address).path.removeprefix("/")
-        await execute(at(address, "postgres"), f"drop database if exists {name} with (force)")
+    for address in _made:
+        await drop(address)
 
 
 def at(address: str, database: str) -> str:
