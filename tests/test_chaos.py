@@ -51,8 +51,8 @@ def _outdated(world: World) -> None:
 
 def _brought_back(world: World) -> None:
     """Somebody asked to be forgotten, and isn't."""
-    card = next(one for one in world.cards("slack") if any(not reply.app for reply in one.replies))
-    world.forgotten[next(reply.author.id for reply in card.replies if not reply.app)] = True
+    said = (reply.author.id for card in world.cards("slack") for reply in card.replies if not reply.app)
+    world.forgotten[next(one for one in said if one not in world.forgotten)] = True
 
 
 async def test_killed_and_cut_off_it_loses_and_doubles_nothing_and_the_judge_would_see_it(tmp_path: Path) -> None:

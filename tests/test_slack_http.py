@@ -155,6 +155,7 @@ async def test_what_was_not_kept_comes_again_and_counts_once() -> None:
     ears.on_missed = lambda: missed.append(1)
     async with far, connected(far, ears, [place], http=True) as chat:
         await chat.send(place, say("A piece"), "a" * 24)
+        await far.delivered()  # what is told next is the reaction
         ears.deaf = True
         await far.react(mika, far.messages(channel)[0], "👍")
         told = far.deliveries[-1]
