@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from typing_extensions import override
 
-from core.chat import Caller, Commented, Place, Reacted
+from core.chat import Caller, Commented, Heard, Place, Reacted
 from core.message import Reply
 from tests.far import Hearing, Mute, say
 from tests.far_slack import adapter, connected
@@ -151,7 +151,19 @@ def far_side() -> tuple[Slack, Channel, Person, Place]:
 
 async def test_what_was_not_kept_comes_again_and_counts_once() -> None:
     far, channel, mika, place = far_side()
-    ears, missed = Hearing(), []
+
+    class Away(Hearing):
+        """Deaf to the first three of whatever they are told while they are deaf."""
+
+        left = 3
+
+        @override
+        async def keep(self, event: Heard) -> None:
+            self.left -= self.deaf
+            self.deaf = self.deaf and self.left >= 0
+            await super().keep(event)
+
+    ears, missed = Away(), []
     ears.on_missed = lambda: missed.append(1)
     async with far, connected(far, ears, [place], http=True) as chat:
         await chat.send(place, say("A piece"), "a" * 24)
@@ -160,8 +172,7 @@ async def test_what_was_not_kept_comes_again_and_counts_once() -> None:
         await far.react(mika, far.messages(channel)[0], "👍")
         told = far.deliveries[-1]
         async with asyncio.timeout(30):
-            while len(told.attempts) < 4:
-                ears.deaf = len(told.attempts) < 3
+            while len(told.attempts) < 4:  # noqa: ASYNC110 - the stand-in tells nobody
                 await asyncio.sleep(0.005)
         await far.delivered()
         assert [one.number for one in told.attempts] == [0, 1, 2, 3]
