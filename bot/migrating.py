@@ -9,7 +9,6 @@ from pathlib import Path
 from bot import owner, restoring
 from bot.settings import Settings
 from core.errors import Refusal
-from core.identity import whose
 from core.times import Clock
 from storage import keyfile, ledger, moving, schema, tables, whole
 from storage.moving import Moved, Source
@@ -64,7 +63,7 @@ async def _check(file: Source, key: Path) -> None:
         )
     if not key.exists():
         raise Refusal(f"there is no key {key}: people could not be told apart; set RONDAN_KEY_FILE to where it is")
-    if head["key"] != whose(keyfile.key_in(key))("", "check"):
+    if not keyfile.fits(key, head["key"]):
         raise Refusal(f"the key {key} is not the one of {file.path}: set RONDAN_KEY_FILE to the one that is")
 
 

@@ -21,10 +21,10 @@ from storage.spots import Folded, anchors_at, park, unpark
 
 async def fold(db: Db, stance_of: StanceOf, outside: Outside, now: datetime, limit: int = 1000) -> Folded:
     """Fold up to `limit` journal rows, oldest first. `events` 0 means that the journal is empty."""
-    return await db.write(lambda tx: _fold(tx, stance_of, outside, now, limit, db.shared))
+    return await db.write(lambda tx: _fold(tx, stance_of, outside, now, limit))
 
 
-async def _fold(tx: Tx, stance_of: StanceOf, outside: Outside, now: datetime, limit: int, shared: bool) -> Folded:
+async def _fold(tx: Tx, stance_of: StanceOf, outside: Outside, now: datetime, limit: int) -> Folded:
     # Exactly these, not all up to a number: where many processes write, a lower number may appear after a higher one.
     # Another process may fold meanwhile; units take turns, so that no event is taken twice.
     taken = await tx.read(
@@ -33,8 +33,7 @@ async def _fold(tx: Tx, stance_of: StanceOf, outside: Outside, now: datetime, li
     done = Folded(events=len(taken))
     if not taken:
         return done
-    if shared:
-        await outside.read_again(tx)
+    await outside.catch_up(tx)
     told = await _today(tx, [row["body"] for row in sorted(taken, key=lambda row: int(row["id"]))], now, done)
     events = [(body, event) for body, event in told if outside.takes(event)]  # who opted out meanwhile
     done.dropped += len(told) - len(events)

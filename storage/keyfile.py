@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from core.errors import ConfigError
+from core.identity import whose
 from storage.disk import sync
 
 BYTES = 32
@@ -29,6 +30,11 @@ def key_in(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not what Rondan wrote there"
         raise ConfigError(f"can't read the key {path}: {reason}; restore it from your backup") from error
+
+
+def fits(path: Path, check: str) -> bool:
+    """Whether a key is the one of the database that noted this `check` of it. ConfigError as in `key_in`."""
+    return whose(key_in(path))("", "check") == check
 
 
 def _checked(key: bytes, path: Path) -> bytes:

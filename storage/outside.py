@@ -40,14 +40,18 @@ class Outside:
             return
         async with self._changing:
             if self._is_old():  # many may have waited for the first
-                await self.read_again(self._db)
+                await self._read_again(self._db)
 
     def _is_old(self) -> bool:
         late = self._db.shared and asyncio.get_running_loop().time() > self._read + self._db.doze
         return self._out is None or late
 
-    async def read_again(self, db: Reader) -> None:
-        """What another process wrote counts from now on. In a transaction it is what counts for all it does."""
+    async def catch_up(self, tx: Tx) -> None:
+        """What another process wrote counts for all that this transaction does."""
+        if self._db.shared:
+            await self._read_again(tx)
+
+    async def _read_again(self, db: Reader) -> None:
         self._read = asyncio.get_running_loop().time()
         rows = await db.read(
             "select hash, opted_out, forgotten_at from person where opted_out=1 or forgotten_at is not null"

@@ -5,7 +5,7 @@ rewritten by `told`; what can't is one of the fragments in `Dialect`.
 
 Units of work are written for one writer, as SQLite has it: what a unit reads must still be so when it writes. Here an
 advisory lock, held until the commit, makes the units of all processes take turns; rows that are only added need no turn
-and never wait for units. Measured, the turn costs less than what it guards against: see docs/scale.md.
+and never wait for units. Why not retries: see docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def told(sql: str) -> tuple[str, tuple[int, ...] | None]:
     SQLite's hints for its planner (`cross join`, `+column`) are left out.
     """
     groups: list[int] = []
-    numbered = 0
+    numbered = False
 
     def spell(match: re.Match[str]) -> str:
         nonlocal numbered
@@ -88,7 +88,7 @@ def told(sql: str) -> tuple[str, tuple[int, ...] | None]:
             groups.append(match["marks"].count("?") or -1)
             return f"<> all(${len(groups)})" if match["no"] else f"= any(${len(groups)})"
         if match["number"]:
-            numbered = max(numbered, int(match["number"]))
+            numbered = True
             return f"${match['number']}"
         groups.append(0)
         return f"${len(groups)}"
@@ -215,7 +215,6 @@ class PgDb:
         self.whose = whose(keyfile.key_in(keys))
         self.append: Callable[[Sequence[str]], None] | None = None
         self.name = named(address)
-        self._address = address
         self._readers: Any = None
         self._writers: Any = None
         self._queue = Queue()
