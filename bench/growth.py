@@ -24,13 +24,14 @@ from bench.events import event
 from bot import ingest
 from bot.collect import Collector
 from commands.desk import Desk
-from core.chat import Caller, Person
+from core.chat import Caller, Person, Place
 from core.document import Document, Paragraph, spans
 from core.pieces import Found
 from core.stances import DEFAULT
 from core.times import SECOND, micros
-from storage import places, postings, schema, sources
+from storage import lanes, postings, schema, sources
 from storage.db import Db, Tx
+from storage.postings import Posting
 from storage.sqlite import SqliteDb
 
 CALLER = Caller(platform="web", person=Person(id="p1"), channel="general", community="web")
@@ -84,11 +85,10 @@ async def _places(folder: Path, sizes: tuple[int, ...]) -> list[dict[str, Any]]:
                 return size
 
             async def settle(db: Db = db) -> int:
-                """A hundred lanes: claimed, their head found and done, given back."""
-                done = 0
-                for _ in range(100 // min(100, max(1, len(claimed := await _claimed(db))))):
-                    await db.write(lambda tx: _settle(tx, claimed))
-                    done += len(claimed)
+                """A hundred lanes, or as many as there are."""
+                done = await _settled(db)
+                while done and done < 100 and (more := await _settled(db)):
+                    done += more
                 return max(1, done)
 
             takes[size] = await _cost(take)
@@ -98,16 +98,16 @@ async def _places(folder: Path, sizes: tuple[int, ...]) -> list[dict[str, Any]]:
     return [*_lines("a posting of a new piece", "places", takes), *_lines("a lane", "places", lanes)]
 
 
-async def _claimed(db: Db) -> list[int]:
-    return [one.id for one in await places.claim_lanes(db, "bench", NOW, 60 * SECOND, 100)]
+async def _settled(db: Db) -> int:
+    """Lanes with their heads: claimed, done, given back; gives how many."""
+    claimed = await lanes.claim(db, "bench", NOW, 60 * SECOND, 100)
 
+    async def settle(place: Place, posting: Posting) -> None:
+        await postings.set_state(db, posting, "done", due=None, now=NOW)
+        await lanes.release(db, place.id, "bench")
 
-async def _settle(tx: Tx, claimed: list[int]) -> None:
-    for place in claimed:
-        posting = await postings.head(tx, place, NOW)
-        if posting is not None:
-            await postings.set_state(tx, posting, "done", due=None, now=NOW)
-        await places.release_lane(tx, place, "bench")
+    await asyncio.gather(*(settle(*one) for one in claimed))
+    return len(claimed)
 
 
 async def _take(tx: Tx, number: int) -> None:

@@ -64,8 +64,8 @@ async def _in_time(db: Db, place: Place, posting: Posting, now: datetime) -> boo
 
 
 async def _wait(db: Db, posting: Posting, later: manners.Later, now: datetime) -> None:
-    await db.write(lambda tx: postings.set_state(tx, posting, "waiting", due=later.until, reason=later.reason, now=now))
+    await postings.set_state(db, posting, "waiting", due=later.until, reason=later.reason, now=now)
 
 
 async def _skip(db: Db, posting: Posting, reason: str, now: datetime) -> None:
-    await db.write(lambda tx: postings.set_state(tx, posting, "skipped", due=None, reason=reason, now=now))
+    await postings.set_state(db, posting, "skipped", due=None, reason=reason, now=now)

@@ -35,7 +35,7 @@ async def _nobody() -> None:
 
 
 def _tally(event: Heard) -> None:
-    tally.count("events", platform=event.platform, kind=type(event).__name__.lower())
+    tally.count("events", kind=type(event).__name__.lower(), platform=event.platform)
 
 
 class Collector:
@@ -84,7 +84,7 @@ class Collector:
         if not self.outside.takes(event):
             return
         _tally(event)
-        await self._db.add(journal.KEEP, (journal.encode(event),))
+        await self._db.put(journal.KEEP, (journal.encode(event),))
         self._wake.set()
 
     def note(self, event: Heard) -> None:
@@ -141,7 +141,7 @@ class Collector:
         if noted:
             await self.outside.ready()
             taken = filter(self.outside.takes, noted)
-            await asyncio.gather(*(self._db.add(journal.KEEP, (journal.encode(event),)) for event in taken))
+            await asyncio.gather(*(self._db.put(journal.KEEP, (journal.encode(event),)) for event in taken))
             del self._noted[: len(noted)]  # only now: what fails, or is cancelled, is tried again
         total = 0
         while True:

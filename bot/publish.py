@@ -1,9 +1,9 @@
 """The one loop that makes chats show what the rows say. Nothing else sends, edits or deletes.
 
-For each place (a lane) that is due: take its oldest open posting, work out which messages it should be
-(`core.faces.leaves`), compare with what stands, and take the next step (`core.settle.next_step`) until nothing is left.
-`doing` is committed before each request and the outcome with the anchors after it, so a crash at any point leaves a row
-from which the same rule goes on.
+For each place (a lane) that is due, with its oldest open posting: work out which messages it should be
+(`core.faces.leaves`), compare with what stands, and take the next step (`core.settle.next_step`) until nothing is left;
+then give the lane back, which is due again at once if more waits there. `doing` is committed before each request and
+the outcome with the anchors after it, so a crash at any point leaves a row from which the same rule goes on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from core.pieces import Piece
 from core.settle import Delete, Doing, Edit, Find, Leaf, Nothing, Send, Wait, back_off, next_step, send_key
 from core.stances import Scale
 from core.times import SECOND, Clock, moment
-from storage import pieces, places, postings
+from storage import lanes, pieces, places, postings
 from storage.db import Db, Tx
 from storage.leases import Share
 from storage.postings import Posting
@@ -36,6 +36,7 @@ from storage.postings import Posting
 log = structlog.get_logger()
 
 LEASE = 60 * SECOND
+LATER = timedelta(minutes=1)
 LANES = 32  # places worked on at the same time
 AHEAD = timedelta(minutes=10)  # by which our clock may be ahead of a platform's when a message is looked for
 
@@ -98,18 +99,18 @@ class Publisher:
     async def run(self) -> None:
         """Serve lanes until cancelled."""
         if self._shares() is None:  # else they may be another's; those of one that died end by themselves
-            await places.free_lanes(self._db)
+            await lanes.free(self._db)
         working: set[asyncio.Task[None]] = set()
         try:
             while True:
                 self._wake.clear()
                 free = LANES - len(working)
                 claimed = await self._claim(free) if free else []
-                for place in claimed:
+                for place, posting in claimed:
                     if place.id in self._busy:
                         continue  # its lease ran out while we are still at it
                     self._busy.add(place.id)
-                    task = asyncio.create_task(self._lane(place), name=f"lane {place.address}")
+                    task = asyncio.create_task(self._lane(place, posting), name=f"lane {place.address}")
                     working.add(task)
                     task.add_done_callback(working.discard)
                     task.add_done_callback(lambda _done: self._wake.set())
@@ -122,12 +123,12 @@ class Publisher:
                 await asyncio.wait(working, timeout=10)
 
     async def _sleep(self) -> None:
-        due = await places.next_due(self._db, self._shares())
+        due = await lanes.next_due(self._db, self._shares())
         pause = 60.0 if due is None else (moment(due) - self._clock()).total_seconds()
         await woken(self._wake, min(max(pause, 0.05), self._db.doze))
 
-    async def _claim(self, most: int) -> list[Place]:
-        return await places.claim_lanes(self._db, self.owner, self._clock(), LEASE, most, self._shares())
+    async def _claim(self, most: int) -> list[tuple[Place, Posting]]:
+        return await lanes.claim(self._db, self.owner, self._clock(), LEASE, most, self._shares())
 
     def _shares(self) -> dict[str, Share] | None:
         """Our part of the places of each platform; None where all are ours."""
@@ -137,42 +138,39 @@ class Publisher:
     async def settle_all(self) -> None:
         """Work until no lane is due; for the shell and for tests."""
         while claimed := await self._claim(LANES):
-            await asyncio.gather(*(self._lane(place) for place in claimed))
+            await asyncio.gather(*(self._lane(place, posting) for place, posting in claimed))
 
     # --- one lane ---
 
-    async def _lane(self, place: Place) -> None:
+    async def _lane(self, place: Place, posting: Posting) -> None:
+        until = None  # set: the place is left alone until then, whatever is due there
         try:
             chat = self._chats.get(place.platform)
             if chat is None:
                 log.info("publish.platform-off", place=place.address)
-                await self._db.write(lambda tx: self._postpone_lane(tx, place))
-                return
-            while (posting := await postings.head(self._db, place.id, self._clock())) is not None:
-                if self._stopping or not await self._advance(chat, place, posting):
-                    break
+                until = self._clock() + LATER
+            elif not self._stopping:
+                await self._advance(chat, place, posting)
         except Exception as error:
             log.exception("publish.lane-failed", place=place.address, error=str(error))
-            await self._db.write(lambda tx: self._postpone_lane(tx, place))
-        else:
-            await self._db.write(lambda tx: places.release_lane(tx, place.id, self.owner))
+            until = self._clock() + LATER
         finally:
-            self._busy.discard(place.id)
+            self._busy.discard(place.id)  # before it is given back: from then on we may get it again
+        if until is None:
+            await lanes.release(self._db, place.id, self.owner)
+        else:
+            await lanes.postpone(self._db, place.id, self.owner, until)
 
-    async def _postpone_lane(self, tx: Tx, place: Place) -> None:
-        """Look at the place again in a minute, whatever is due there."""
-        await places.postpone_lane(tx, place.id, self._clock() + timedelta(minutes=1))
-
-    async def _advance(self, chat: Chat, place: Place, posting: Posting) -> bool:
-        """Bring one posting as far as it goes now; false if the place itself must rest."""
+    async def _advance(self, chat: Chat, place: Place, posting: Posting) -> None:
+        """Bring one posting as far as it goes now."""
         subject = await self._subject(place, posting, chat)
         if subject is None:
-            return True
+            return
         wanted, piece = subject
         standing = await postings.leaves(self._db, posting.id)
         begins = not standing and posting.doubted is None
         if begins and not await beginning.may_begin(self._db, place, posting, piece, self._clock()):
-            return True
+            return
         wanted = with_removed(wanted, standing, place.language)
         if any(one.name not in standing for one in wanted):
             names = [(one.name, position) for position, one in enumerate(wanted)]
@@ -180,12 +178,10 @@ class Publisher:
             standing = await postings.leaves(self._db, posting.id)
         work = _Work(chat, place, posting, piece)
         for one in wanted:
-            verdict = await self._settle_leaf(work, one, standing)
-            if verdict is not None:
-                return verdict
-        await self._db.write(lambda tx: postings.set_state(tx, posting, "done", due=None, now=self._clock()))
+            if not await self._settle_leaf(work, one, standing):
+                return
+        await postings.set_state(self._db, posting, "done", due=None, now=self._clock())
         trace("done")
-        return True
 
     async def _subject(self, place: Place, posting: Posting, chat: Chat) -> tuple[list[Wanted], Piece | None] | None:
         """The messages that a posting should be, in order."""
@@ -207,9 +203,7 @@ class Publisher:
         return [*found, *await answered(self._db, place, piece)], piece
 
     async def _close(self, posting: Posting, state: postings.PostingState, reason: str) -> None:
-        await self._db.write(
-            lambda tx: postings.set_state(tx, posting, state, due=None, reason=reason, now=self._clock())
-        )
+        await postings.set_state(self._db, posting, state, due=None, reason=reason, now=self._clock())
 
     async def _catchup(self, place: Place, number: int) -> Message:
         numbers, reason = await postings.catchup(self._db, number)
@@ -218,8 +212,8 @@ class Publisher:
 
     # --- one leaf ---
 
-    async def _settle_leaf(self, work: _Work, wanted: Wanted, standing: dict[str, Leaf]) -> bool | None:
-        """Take steps until the leaf is as wanted (None), or the posting (True) or the place (False) must wait."""
+    async def _settle_leaf(self, work: _Work, wanted: Wanted, standing: dict[str, Leaf]) -> bool:
+        """Take steps until the leaf is as wanted; false if the posting goes no further now."""
         while True:
             leaf = standing[wanted.name]
             digest = _digest_wanted(wanted, work, leaf)
@@ -227,16 +221,16 @@ class Publisher:
             within = 0.0 if work.posting.doubted else work.chat.resend_within(work.place)
             step = next_step(leaf, digest, self._clock(), resend_within=within)
             if isinstance(step, Nothing):
-                return None
+                return True
             if self._stopping:
                 return False  # the posting stays due
             if isinstance(step, Wait):
                 reason = "the outcome of a post is not known yet"
                 await self._wait(work.posting, step.until, reason, work.posting.attempts)
-                return True
+                return False
             if isinstance(step, Send) and leaf.misses and work.posting.doubted and not _stands_any(standing):
                 await self._db.write(lambda tx: postings.never_sent(tx, work.posting.id))
-                return True
+                return False
             under = standing[wanted.under].ref if wanted.under else None
             if isinstance(step, Send | Edit) and wanted.message is not None:
                 wanted = replace(wanted, message=await self._draw(wanted.message))
@@ -244,7 +238,7 @@ class Publisher:
                 match step:
                     case Send():
                         if not await self._send(work, wanted, leaf, step, under):
-                            return True
+                            return False
                     case Find():
                         await self._find(work, wanted, leaf, step, under)
                     case Edit():
@@ -253,7 +247,8 @@ class Publisher:
                         await self._delete(work, wanted, step.ref)
             except ChatError as error:
                 in_doubt = isinstance(step, Find) or (isinstance(step, Send) and step.again)
-                return await self._failed(work, wanted, error, in_doubt)
+                await self._failed(work, wanted, error, in_doubt)
+                return False
             standing[wanted.name] = (await postings.leaves(self._db, work.posting.id))[wanted.name]
 
     async def _send(self, work: _Work, wanted: Wanted, leaf: Leaf, step: Send, under: Ref | None) -> bool:
@@ -290,7 +285,7 @@ class Publisher:
         return False
 
     async def _begin(self, work: _Work, wanted: Wanted, doing: Doing, digest: str | None) -> None:
-        await self._db.write(lambda tx: postings.begin(tx, work.posting.id, wanted.name, doing, digest, self._clock()))
+        await postings.begin(self._db, work.posting.id, wanted.name, doing, digest, self._clock())
 
     async def _stands(self, work: _Work, wanted: Wanted, ref: Ref, digest: str) -> None:
         await self._db.write(
@@ -308,7 +303,7 @@ class Publisher:
                 await self._stands(work, wanted, lookup.ref, leaf.doing_digest or "")
                 self.surfaced(work.place.platform)
             case Absent():
-                await self._db.write(lambda tx: postings.missed(tx, work.posting.id, wanted.name))
+                await postings.missed(self._db, work.posting.id, wanted.name)
             case CannotTell():
                 reason = f"can't tell whether the last post to {work.place.address} arrived: {lookup.reason}"
                 raise Unknown(reason) if lookup.until is None else Busy(reason, until=lookup.until)
@@ -327,19 +322,17 @@ class Publisher:
         trace("begun")
         await work.chat.delete(work.place, ref)
         trace("sent")
-        await self._db.write(lambda tx: postings.vanished(tx, work.posting.id, wanted.name))
+        await postings.vanished(self._db, work.posting.id, wanted.name)
         trace("stored")
 
     # --- when it does not go well ---
 
     async def _wait(self, posting: Posting, until: datetime, reason: str, attempts: int) -> None:
         now = self._clock()
-        await self._db.write(
-            lambda tx: postings.set_state(tx, posting, "waiting", due=until, reason=reason, attempts=attempts, now=now)
-        )
+        await postings.set_state(self._db, posting, "waiting", due=until, reason=reason, attempts=attempts, now=now)
 
-    async def _failed(self, work: _Work, wanted: Wanted, error: ChatError, in_doubt: bool) -> bool:
-        """What an error means for this posting and this place; true if the place goes on with its next posting.
+    async def _failed(self, work: _Work, wanted: Wanted, error: ChatError, in_doubt: bool) -> None:
+        """What an error means for this posting and this place.
 
         `in_doubt`: an earlier attempt may have arrived, of which this refusal says nothing.
         """
@@ -348,27 +341,22 @@ class Publisher:
         log.warning("publish.failed", place=place.address, subject=posting.subject_id, leaf=wanted.name, error=reason)
         attempts = posting.attempts + 1
         if isinstance(error, Gone | Busy | Poison) and not in_doubt:
-            await self._db.write(lambda tx: postings.refused(tx, posting.id, wanted.name))
+            await postings.refused(self._db, posting.id, wanted.name)
         match error:
             case Gone(what="message"):
                 self._canary.left(work.trial, place.id)
                 await self._db.write(lambda tx: self._withdrawn(tx, posting, wanted, now))
-                return True
             case Gone():
                 self._canary.left(work.trial, place.id)
                 await self._db.write(lambda tx: self._pause(tx, place, reason))
-                return False
             case Busy():
                 self._canary.left(work.trial, place.id)
                 await self._wait(posting, error.until, reason, posting.attempts)
-                return False
             case Poison():
                 self._canary.refused(work.trial, place.id)
                 await self._close(posting, "stuck", reason)
-                return True
-        # An outage may last a night: what is not refused is tried until it goes, at most once an hour.
-        await self._wait(posting, now + back_off(attempts), reason, attempts)
-        return True
+            case _:  # an outage may last a night: what is not refused is tried until it goes, at most once an hour
+                await self._wait(posting, now + back_off(attempts), reason, attempts)
 
     async def _withdrawn(self, tx: Tx, posting: Posting, wanted: Wanted, now: datetime) -> None:
         """Our message was deleted by somebody else: this place shows nothing of it until told otherwise."""

@@ -15,7 +15,7 @@ from storage.db import Reader
 from storage.server import Server, open_server
 
 OLD = 600  # seconds: no transaction of ours lasts so long
-EACH = 7  # connections that a process opens at most: `storage.postgres`
+EACH = 8  # connections that a process opens at most: `storage.postgres`
 LOST = {
     "fsync": "when the machine fails, the whole database may be damaged",
     "full_page_writes": "when the machine fails, the whole database may be damaged",
@@ -26,9 +26,10 @@ TIDY = "what was erased is still in them"
 
 @asynccontextmanager
 async def aside(address: str) -> AsyncIterator[tuple[str, Reader]]:
-    """A database, to look into, and its name. Nobody is hashed: the real key may be missing, and is not made here."""
+    """A database, to look into, and its name. Nobody is hashed: the real key may be missing, and any other will do."""
     with TemporaryDirectory() as folder:
-        db = await open_server(address, Path(folder) / "key")
+        keyfile.key_in(key := Path(folder) / "key")
+        db = await open_server(address, key)
         try:
             async with db.moment() as rows:
                 yield db.name, rows

@@ -118,7 +118,7 @@ class _Asking(Db):
         return await self._db.write(unit)
 
     @override
-    async def add(self, sql: str, row: Args) -> None:
+    async def put(self, sql: str, row: Args) -> None:
         await self.write(lambda tx: tx.run(sql, *row))
 
     @override

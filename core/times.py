@@ -21,7 +21,8 @@ def now() -> datetime:
 
 def micros(moment: datetime) -> int:
     """An aware datetime as microseconds since 1970, exact (no float between)."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    since = moment - EPOCH
+    return (since.days * 86400 + since.seconds) * SECOND + since.microseconds
 
 
 def moment(micros: int) -> datetime:

@@ -11,6 +11,7 @@ adds its own delay (measured, see docs/architecture.md).
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,14 +106,17 @@ class Db(Reader, Protocol):
         """Run a unit of work in one transaction; returns after the commit. What it raises undoes it alone."""
         ...
 
-    async def add(self, sql: str, row: Args) -> None:
-        """Insert one row; returns after it is durable. Rows that wait at the same time share one commit."""
+    async def put(self, sql: str, row: Args) -> None:
+        """One statement that stands alone, such as an event's row or what becomes of a posting; returns after it is
+        durable. Those that wait at the same time share one commit, and what one of them breaks is not kept of any.
+        """
         ...
 
     async def close(self) -> None: ...
 
 
 BATCH = 2000  # most queued units that share one commit
+ROWS = 128  # most queued rows that share one while no unit waits: who was told goes on while the next are written
 TURN = 0.02  # seconds after which units are committed, and rows have their turn: bounds the time to an acknowledgement
 
 
@@ -173,10 +177,19 @@ class Queue:
         return True
 
     def take_rows(self) -> tuple[Rows, Waiting]:
-        """All rows, and who waits for them in the same order."""
-        taken, self._rows = self._rows, {}
-        waiting = [one for _, group_waiting in taken.values() for one in group_waiting]
-        return {sql: group for sql, (group, _) in taken.items()}, waiting
+        """The rows that share the next commit, and who waits for them in the same order."""
+        left = ROWS if not self._units else sys.maxsize
+        taken: Rows = {}
+        waiting: Waiting = []
+        while self._rows and left:
+            sql = next(iter(self._rows))
+            rows, told = self._rows.pop(sql)
+            if len(rows) > left:  # behind the other statements, so that each has its turn
+                self._rows[sql] = (rows[left:], told[left:])
+            taken[sql] = rows[:left]
+            waiting += told[:left]
+            left -= len(taken[sql])
+        return taken, waiting
 
     def take_units(self) -> list[tuple[Unit, asyncio.Future[Any]]]:
         """As many units as may share one commit."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
+
 from core.chat import Cleared, Commented, Copied, Heard, Left, Located, Moved, Person, Reacted, Read, Removed
 from core.times import micros, moment
 
 KEEP = "insert into heard(body) values(?)"
-"""Keeps one event; `Db.add` returns after it is durable."""
-
-_to_json = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":")
-).encode  # made once: `json.dumps` makes one a call
+"""Keeps one event; `Db.put` returns after it is durable."""
 
 
 def encode(event: Heard) -> str:
@@ -46,12 +44,15 @@ def encode(event: Heard) -> str:
             row = ["m", event.platform, event.channel, event.to, micros(event.at)]
         case Read():
             row = ["w", event.platform, event.where, event.newest]
-    return _to_json(row)
+    try:
+        return orjson.dumps(row).decode()
+    except TypeError:  # half of a surrogate pair, which is no text and which no database takes
+        return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def decode(body: str) -> Heard:
     """The reverse of `encode`."""
-    row = json.loads(body)
+    row = orjson.loads(body)
     match row[0]:
         case "r":
             return Reacted(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.errors import ConfigError
 from core.identity import whose
+from storage.db import Reader
 from storage.disk import sync
 
 BYTES = 32
@@ -30,6 +31,17 @@ def key_in(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not what Rondan wrote there"
         raise ConfigError(f"can't read the key {path}: {reason}; restore it from your backup") from error
+
+
+async def key_of(db: Reader, path: Path) -> bytes:
+    """The same for a database that is open. None is made where it has one: ConfigError says that it is missing."""
+    known = "fact" in {row["name"] for row in await db.read(db.dialect.tables)}
+    if known and not path.exists() and await db.read("select 1 as n from fact where name='key'"):
+        raise ConfigError(
+            f"there is no key {path}: people could not be told apart; restore it from your backup, or set "
+            "RONDAN_KEY_FILE to where it is"
+        )
+    return key_in(path)
 
 
 def fits(path: Path, check: str) -> bool:

@@ -115,7 +115,7 @@ class Outside:
             return True
 
     async def _keep(self, whose: str, platform: str, out: bool) -> None:
-        await self._db.add(
+        await self._db.put(
             """insert into person(hash, platform, opted_out) values(?,?,?)
                on conflict(hash) do update set opted_out=excluded.opted_out""",
             (whose, platform, int(out)),

@@ -1,9 +1,9 @@
-"""Places: the channels of the publication. A place's row is also its lane: when it is due, and who works on it."""
+"""Places: the channels of the publication. A place's row is also its lane, see `storage.lanes`."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,12 +12,11 @@ from core.errors import Refusal
 from core.placing import REMOVED
 from core.times import micros
 from storage.db import Db, Reader, Row, Tx, marks
-from storage.leases import Share, places_of
 
 _STANDS = f"coalesce(paused, '') <> '{REMOVED}'"
 
 
-def _place(row: Row) -> Place:
+def from_row(row: Row) -> Place:
     return Place(
         id=row["id"],
         platform=row["platform"],
@@ -42,24 +41,24 @@ async def all_places(db: Reader) -> list[Place]:
     former: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for row in await db.read("select platform, channel, former from moved order by at"):
         former[row["platform"], row["channel"]].append(row["former"])
-    found = [_place(row) for row in await db.read("select * from place order by id")]
+    found = [from_row(row) for row in await db.read("select * from place order by id")]
     return [replace(one, former=tuple(former.get((one.platform, one.channel), ()))) for one in found]
 
 
 async def in_tx(tx: Tx) -> list[Place]:
     """Every place that takes new pieces, as of this transaction."""
-    return [_place(row) for row in await tx.read(f"select * from place where {_STANDS} order by id")]
+    return [from_row(row) for row in await tx.read(f"select * from place where {_STANDS} order by id")]
 
 
 async def by_id(db: Reader, number: int) -> Place | None:
     """A place by its number."""
     rows = await db.read("select * from place where id=?", number)
-    return _place(rows[0]) if rows else None
+    return from_row(rows[0]) if rows else None
 
 
 async def place_at(db: Db, platform: str, channel: str) -> Place | None:
     rows = await db.read("select * from place where platform=? and channel=?", platform, channel)
-    return _place(rows[0]) if rows else None
+    return from_row(rows[0]) if rows else None
 
 
 async def moderated(db: Reader, platform: str, community: str, ids: Collection[str]) -> frozenset[int]:
@@ -101,7 +100,7 @@ async def add(tx: Tx, place: Place, audience: str, now: datetime) -> Place:
              and not exists(select 1 from leaf l where l.posting_id=posting.id)""",
         micros(now), rows[0]["id"],
     )  # fmt: skip
-    return _place(rows[0])
+    return from_row(rows[0])
 
 
 async def change_place(db: Db, address: tuple[str, str], **changes: object) -> Place:
@@ -120,7 +119,7 @@ async def change(tx: Tx, address: tuple[str, str], **changes: object) -> Place:
     )  # fmt: skip
     if not rows:
         raise Refusal(f"{address[0]}:{address[1]} is no place: `rondan place list` shows what there is")
-    return _place(rows[0])
+    return from_row(rows[0])
 
 
 async def remove(tx: Tx, place: int, now: datetime) -> bool:
@@ -158,62 +157,9 @@ async def pause(tx: Tx, place: Place, reason: str) -> bool:
     )
 
 
-# --- lanes ---
-
-
-async def claim_lanes(
-    db: Db, owner: str, now: datetime, lease: int, limit: int, shares: Mapping[str, Share] | None = None
-) -> list[Place]:
-    """Take up to `limit` places that are due and that nobody works on, most overdue first. `lease` in microseconds.
-    Only those of our shares, by platform.
-    """
-    at = micros(now)
-    ours, parts = places_of(shares)
-
-    async def work(tx: Tx) -> list[Place]:
-        rows = await tx.read(
-            f"""update place set lease_until=?, owner=? where id in (
-                    select id from place where due_at <= ? and lease_until <= ? and paused is null {ours}
-                    order by due_at limit ? {db.dialect.claim})
-                returning *""",
-            at + lease, owner, at, at, *parts, limit,
-        )  # fmt: skip
-        return [_place(row) for row in rows]
-
-    return await db.write(work)
-
-
-async def release_lane(tx: Tx, place_id: int, owner: str) -> None:
-    """Give a lane back; it is due again when its earliest open posting is."""
-    await tx.run(
-        """update place set lease_until=0, owner=null,
-               due_at=(select min(due_at) from posting where place_id=place.id and due_at is not null)
-           where id=? and owner=?""",
-        place_id, owner,
-    )  # fmt: skip
-
-
-async def postpone_lane(tx: Tx, place_id: int, until: datetime) -> None:
-    """Give a lane back and leave it alone for a while, whatever is due there."""
-    await tx.run("update place set lease_until=0, owner=null, due_at=? where id=?", micros(until), place_id)
-
-
-async def free_lanes(db: Db) -> None:
-    """Forget every lease: called once at start by the process that owns the database."""
-    await db.write(lambda tx: tx.run("update place set lease_until=0, owner=null where owner is not null"))
-
-
 async def wake_lanes(tx: Tx, place_ids: Iterable[int], due: int) -> None:
     """Make lanes due not later than `due`."""
     await tx.many(
         "update place set due_at=case when due_at is null or due_at > ? then ? else due_at end where id=?",
         [(due, due, place_id) for place_id in place_ids],
     )
-
-
-async def next_due(db: Db, shares: Mapping[str, Share] | None = None) -> int | None:
-    """When the next lane that runs is due, in microseconds."""
-    ours, parts = places_of(shares)
-    rows = await db.read(f"select min(due_at) as due from place where paused is null and lease_until=0 {ours}", *parts)
-    due: int | None = rows[0]["due"]
-    return due

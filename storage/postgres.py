@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import structlog
 
-from core.identity import whose
+from core.errors import RondanError
+from core.identity import Whose, whose
 from storage import keyfile
 from storage.db import TURN, Args, Dialect, Outcome, Queue, Reader, Row, StorageError, Tx, Unit, settle
 
@@ -46,7 +47,7 @@ POSTGRES = Dialect(
         order by a.attnum""",
 )
 READERS = 4
-WRITERS = 3  # rows, units, and what is done apart
+WRITERS = 4  # rows, changes, units, and what is done apart
 TURNS = 0x526F6E64  # the advisory lock that units take; the number means nothing but is ours ("Rond")
 BEGIN = f"begin isolation level read committed; select pg_advisory_xact_lock({TURNS})"
 """It sees all that was committed before its turn."""
@@ -166,6 +167,20 @@ async def _pool(address: str, most: int, **settings: str) -> Any:
 # --- one transaction ---
 
 
+@asynccontextmanager
+async def _begun(connection: Any, begin: str) -> AsyncIterator[None]:
+    """A transaction, begun by a text that may do more; committed at the end, or rolled back."""
+    try:
+        await connection.execute(begin)
+        yield
+        if await connection.execute("commit") != "COMMIT":  # it says ROLLBACK if a unit made light of an error
+            raise StorageError("a statement failed")
+    except BaseException:
+        with contextlib.suppress(*AWAY, asyncpg.PostgresError):
+            await connection.execute("rollback")
+        raise
+
+
 class _PgTx:
     """Statements of a unit on the writer's connection."""
 
@@ -212,12 +227,14 @@ class PgDb:
 
     def __init__(self, address: str, keys: Path) -> None:
         self.keys = keys
-        self.whose = whose(keyfile.key_in(keys))
+        self.whose: Whose  # set by `open`
         self.append: Callable[[Sequence[str]], None] | None = None
         self.name = named(address)
         self._readers: Any = None
         self._writers: Any = None
-        self._queue = Queue()
+        self._units = Queue()
+        self._rows = Queue()  # that are only added: they need no turn
+        self._changes = Queue()  # of rows that are there
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -229,6 +246,10 @@ class PgDb:
                 # What is read differs too much from one window or shelf to another for one plan.
                 self._readers = await _pool(address, READERS, plan_cache_mode="force_custom_plan")
                 self._writers = await _pool(address, WRITERS)
+                self.whose = whose(await keyfile.key_of(self, keys))
+        except RondanError:
+            await self.close()
+            raise
         except ValueError:  # it may say a part of the password
             await self.close()
             raise StorageError(
@@ -242,14 +263,16 @@ class PgDb:
                 "RONDAN_DATABASE, and that the server runs and lets this user in"
             ) from error
         self._tasks = [
-            asyncio.create_task(self._keep_rows(), name="database rows"),
+            asyncio.create_task(self._keep(self._rows, turn=False), name="database rows"),
+            asyncio.create_task(self._keep(self._changes, turn=True), name="database changes"),
             asyncio.create_task(self._do_units(), name="database units"),
         ]
         return self
 
     async def close(self) -> None:
         """Write what is queued, then close every connection."""
-        self._queue.close()
+        for queue in (self._units, self._rows, self._changes):
+            queue.close()
         await asyncio.gather(*self._tasks)
         for pool in (self._writers, self._readers):
             if pool is not None:
@@ -266,11 +289,12 @@ class PgDb:
         return rows
 
     async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        outcome: T = await self._queue.unit(work)
+        outcome: T = await self._units.unit(work)
         return outcome
 
-    async def add(self, sql: str, row: Args) -> None:
-        await self._queue.row(sql, row)
+    async def put(self, sql: str, row: Args) -> None:
+        adds = sql.startswith("insert into") and "do update" not in sql
+        await (self._rows if adds else self._changes).row(sql, row)
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[Any]:
@@ -287,16 +311,17 @@ class PgDb:
         async with self.apart() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             yield _PgTx(connection, self.whose)
 
-    async def _keep_rows(self) -> None:
-        while await self._queue.some(units=False):
-            rows, waiting = self._queue.take_rows()
+    async def _keep(self, queue: Queue, *, turn: bool) -> None:
+        """What waits at the same time, in one transaction; `turn`: as units do, when it is our turn."""
+        while await queue.some(units=False):
+            rows, waiting = queue.take_rows()
             outcome: Outcome = (None, None)
             try:
                 async with self._writers.acquire() as connection:
-                    if len(rows) == 1:  # a statement alone is its own transaction
+                    if len(rows) == 1 and not turn:  # a statement alone is its own transaction
                         await _add_many(connection, *next(iter(rows.items())))
                     else:
-                        async with connection.transaction():
+                        async with _begun(connection, BEGIN if turn else "begin"):
                             for sql, group in rows.items():
                                 await _add_many(connection, sql, group)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told and the next are served
@@ -304,15 +329,15 @@ class PgDb:
             settle(waiting, [outcome] * len(waiting))
 
     async def _do_units(self) -> None:
-        while await self._queue.some(rows=False):
-            units = self._queue.take_units()
+        while await self._units.some(rows=False):
+            units = self._units.take_units()
             outcomes: list[Outcome] = []
             try:
                 async with self._writers.acquire() as connection:
                     await self._do_some(connection, units, outcomes)
             except Exception as error:  # noqa: BLE001 - as above
                 outcomes = [(None, self._not_kept(error))] * len(units)
-            self._queue.put_back(units[len(outcomes) :])
+            self._units.put_back(units[len(outcomes) :])
             settle([done for _, done in units], outcomes)
 
     async def _do_some(self, connection: Any, units: Sequence[tuple[Unit, Any]], outcomes: list[Outcome]) -> None:
@@ -321,8 +346,7 @@ class PgDb:
         What begins and ends them goes to the server together: each way there and back costs more than what it asks.
         """
         tx = _PgTx(connection, self.whose)
-        try:
-            await connection.execute(BEGIN)
+        async with _begun(connection, BEGIN):
             until = time.monotonic() + TURN
             alone = len(units) == 1
             before = "" if alone else "savepoint unit"
@@ -345,12 +369,6 @@ class PgDb:
                     break
             if tx.lines and self.append is not None:
                 await asyncio.to_thread(self.append, tx.lines)
-            if await connection.execute("commit") != "COMMIT":  # it says ROLLBACK if a unit made light of an error
-                raise StorageError("a statement failed")
-        except BaseException:
-            with contextlib.suppress(*AWAY, asyncpg.PostgresError):
-                await connection.execute("rollback")
-            raise
 
     def _not_kept(self, error: Exception) -> StorageError:
         reason = _reason(error)

@@ -40,7 +40,7 @@ class Posting:
     doubted: datetime | None
 
 
-def _posting(row: Row) -> Posting:
+def from_row(row: Row) -> Posting:
     return Posting(
         id=row["id"],
         place=row["place_id"],
@@ -133,30 +133,16 @@ async def again(tx: Tx, subject: str, subject_id: int, place: int | None, now: d
     return [f"{row['platform']}:{row['channel']}" for row in found]
 
 
-async def head(db: Reader, place: int, now: datetime) -> Posting | None:
-    """The posting of a place that is to be worked on next: the one that has been due longest; before it those in doubt,
-    since what they turn out to be decides how the others begin.
-    """
-    for doubted in ("and doubted_at is not null", ""):
-        rows = await db.read(
-            f"select * from posting where place_id=? and due_at <= ? {doubted} order by due_at, id limit 1",
-            place, micros(now),
-        )  # fmt: skip
-        if rows:
-            return _posting(rows[0])
-    return None
-
-
 async def of_subject(db: Reader, subject: str, subject_id: int) -> list[Posting]:
     rows = await db.read("select * from posting where subject=? and subject_id=? order by id", subject, subject_id)
-    return [_posting(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def at_place(db: Reader, place: int, subject: str, subject_id: int) -> Posting | None:
     rows = await db.read(
         "select * from posting where place_id=? and subject=? and subject_id=?", place, subject, subject_id
     )
-    return _posting(rows[0]) if rows else None
+    return from_row(rows[0]) if rows else None
 
 
 async def leaves(db: Reader, posting: int) -> dict[str, Leaf]:
@@ -185,25 +171,25 @@ async def never_sent(tx: Tx, posting: int) -> None:
     await tx.run("update posting set doubted_at=null where id=?", posting)
 
 
-async def begin(tx: Tx, posting: int, name: str, doing: Doing, digest: str | None, now: datetime) -> None:
+async def begin(db: Db, posting: int, name: str, doing: Doing, digest: str | None, now: datetime) -> None:
     """Write down what is about to be asked of the platform; committed before the request."""
-    await tx.run(
+    await db.put(
         "update leaf set doing=?, doing_since=?, doing_digest=?, misses=0 where posting_id=? and name=?",
-        doing, micros(now), digest, posting, name,
-    )  # fmt: skip
+        (doing, micros(now), digest, posting, name),
+    )
 
 
-async def refused(tx: Tx, posting: int, name: str) -> None:
+async def refused(db: Db, posting: int, name: str) -> None:
     """The platform surely did not do it: nothing is in doubt any more."""
-    await tx.run(
+    await db.put(
         "update leaf set doing=null, doing_since=null, doing_digest=null, misses=0 where posting_id=? and name=?",
-        posting, name,
-    )  # fmt: skip
+        (posting, name),
+    )
 
 
-async def missed(tx: Tx, posting: int, name: str) -> None:
+async def missed(db: Db, posting: int, name: str) -> None:
     """A look-up read everything and did not find it."""
-    await tx.run("update leaf set misses=misses+1 where posting_id=? and name=?", posting, name)
+    await db.put("update leaf set misses=misses+1 where posting_id=? and name=?", (posting, name))
 
 
 async def shown(
@@ -243,17 +229,17 @@ async def shown(
     await unpark(tx, {(place.platform, there["channel"], anchor) for anchor in ref.anchors})
 
 
-async def vanished(tx: Tx, posting: int, name: str) -> None:
+async def vanished(db: Db, posting: int, name: str) -> None:
     """A leaf is surely gone from the chat: the next message under its name has a key of its own."""
-    await tx.run(
+    await db.put(
         """update leaf set ref=null, shown=null, epoch=epoch+1, doing=null, doing_since=null, doing_digest=null,
                misses=0 where posting_id=? and name=?""",
-        posting, name,
-    )  # fmt: skip
+        (posting, name),
+    )
 
 
 async def set_state(
-    tx: Tx,
+    db: Db,
     posting: Posting,
     state: PostingState,
     *,
@@ -263,11 +249,12 @@ async def set_state(
     now: datetime,
 ) -> None:
     """Close a step. If the subject changed while we worked (`revision` moved on), it stays due."""
-    await tx.run(
+    at = None if due is None else micros(due)
+    await db.put(
         """update posting set state=?, reason=?, due_at=?, attempts=?, changed_at=?,
                doubted_at=case when ?='done' then null else doubted_at end where id=? and revision=?""",
-        state, reason, None if due is None else micros(due), attempts, micros(now), state, posting.id, posting.revision,
-    )  # fmt: skip
+        (state, reason, at, attempts, micros(now), state, posting.id, posting.revision),
+    )
 
 
 async def leaf_ids(tx: Tx, posting: int, name: str) -> list[int]:

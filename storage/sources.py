@@ -294,7 +294,7 @@ async def polled(
 
 async def unchanged(db: Db, number: int, next_check: datetime, now: datetime) -> None:
     """A poll found nothing new. Many end at the same time, so this goes with the rows that share a statement."""
-    await db.add(
+    await db.put(
         "update source set next_check_at=?, checked_at=?, failures=0, error_code=null, error=null where id=?",
         (micros(next_check), micros(now), number),
     )

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -20,9 +22,10 @@ from urllib.parse import quote
 import aiosqlite
 import structlog
 
+from core.errors import RondanError
 from core.identity import Whose, whose
 from storage import keyfile
-from storage.db import TURN, Args, Dialect, Outcome, Queue, Row, Rows, StorageError, Tx, Unit, settle
+from storage.db import ROWS, TURN, Args, Dialect, Outcome, Queue, Row, Rows, StorageError, Tx, Unit, settle
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -95,7 +98,7 @@ class SqliteDb:
         self.path = path
         self.name = str(path)
         self.keys = keys
-        self.whose = whose(keyfile.key_in(keys))
+        self.whose: Whose  # set by `open`
         self.append: Callable[[Sequence[str]], None] | None = None
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._open: list[aiosqlite.Connection] = []
@@ -118,17 +121,21 @@ class SqliteDb:
             await self._connection.executescript(PRAGMAS)
             for _ in range(READERS):
                 self._readers.put_nowait(await self._connect(f"file:{quote(str(path))}?mode=ro"))
+            self.whose = whose(await keyfile.key_of(self, self.keys))
         except (OSError, sqlite3.Error) as error:
             await self.close()
             raise _unopened(path, error) from error
+        except RondanError:
+            await self.close()
+            raise
         self._writer = asyncio.create_task(self._write_groups(), name="database writer")
         return self
 
     async def _connect(self, uri: str) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(uri, uri=True, isolation_level=None)
+        connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=512)
         self._open.append(connection)
         connection.row_factory = sqlite3.Row
-        await connection.create_function("whose", 2, self.whose, deterministic=True)
+        await connection.create_function("whose", 2, lambda *account: self.whose(*account), deterministic=True)
         return connection
 
     async def close(self) -> None:
@@ -151,7 +158,7 @@ class SqliteDb:
         outcome: T = await self._queue.unit(work)
         return outcome
 
-    async def add(self, sql: str, row: Args) -> None:
+    async def put(self, sql: str, row: Args) -> None:
         await self._queue.row(sql, row)
 
     async def shrink_log(self) -> bool:
@@ -172,7 +179,7 @@ class SqliteDb:
         while await self._queue.some():
             rows, waiting = self._queue.take_rows()
             if rows:  # before the units, which may take long
-                settle(waiting, await self._in_thread(_add_all, rows))
+                settle(waiting, await self._in_thread(_put_all, rows))
             units = self._queue.take_units()
             if units:
                 outcomes = await self._in_thread(partial(_do_all, hashed=self.whose, append=self.append), units)
@@ -223,13 +230,35 @@ MENDS = {
 # --- in the writer's thread ---
 
 
-def _add_all(connection: sqlite3.Connection, rows: Rows) -> list[Outcome]:
+_VALUES = re.compile(r"([^?]*\bvalues\s*)(\([?, ]+\))([^?]*)", re.DOTALL)
+
+
+def _put_all(connection: sqlite3.Connection, rows: Rows) -> list[Outcome]:
+    """All of these in one transaction. Rows that are inserted go many to a step: at each step this thread lets go of
+    the interpreter, and afterwards waits for the loop to do so.
+    """
     count = sum(map(len, rows.values()))
+    inserts: list[tuple[str, list[Any]]] = []
+    others: list[tuple[str, list[Args]]] = []
+    for sql, group in rows.items():
+        match = _VALUES.fullmatch(sql)
+        if match is None:
+            others.append((sql, group))
+            continue
+        for start in range(0, len(group), ROWS):
+            some = group[start : start + ROWS]
+            values = ",".join([match[2]] * len(some))
+            inserts.append((f"{match[1]}{values}{match[3]}", [*chain.from_iterable(some)]))
+    alone = len(inserts) == 1 and not others  # its own transaction
     try:
-        connection.execute("begin immediate")
-        for sql, group in rows.items():
+        if not alone:
+            connection.execute("begin immediate")
+        for sql, args in inserts:
+            connection.execute(sql, args)
+        for sql, group in others:
             connection.executemany(sql, group)
-        connection.execute("commit")
+        if not alone:
+            connection.execute("commit")
     except (sqlite3.Error, ValueError) as error:
         return [(None, _undone(connection, error))] * count
     return [(None, None)] * count

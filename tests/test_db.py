@@ -14,7 +14,7 @@ import pytest
 
 from core.errors import ConfigError
 from storage import schema, sqlite, tables
-from storage.db import Db, StorageError, Tx
+from storage.db import ROWS, Db, Queue, StorageError, Tx
 from storage.sqlite import SqliteDb
 from tests.conftest import SetClock, on_sqlite
 
@@ -22,7 +22,7 @@ INSERT = "insert into memo(platform, key, value) values('test', ?, ?)"
 
 
 async def test_rows_added_at_once_are_all_kept_and_readable_after_their_await(db: Db) -> None:
-    await asyncio.gather(*(db.add(INSERT, (f"k{n}", "v")) for n in range(500)))
+    await asyncio.gather(*(db.put(INSERT, (f"k{n}", "v")) for n in range(500)))
     rows = await db.read("select count(*) as n from memo")
     assert rows[0]["n"] == 500
 
@@ -50,11 +50,42 @@ def good_named(name: str):  # type: ignore[no-untyped-def]
 
 
 async def test_a_row_that_breaks_a_rule_is_told_to_everyone_of_its_group_and_nothing_is_half_kept(db: Db) -> None:
-    await db.add(INSERT, ("k", "v"))
-    results = await asyncio.gather(db.add(INSERT, ("k", "again")), db.add(INSERT, ("new", "v")), return_exceptions=True)
+    await db.put(INSERT, ("k", "v"))
+    results = await asyncio.gather(db.put(INSERT, ("k", "again")), db.put(INSERT, ("new", "v")), return_exceptions=True)
     assert all(isinstance(one, StorageError) for one in results)
     assert [row["key"] for row in await db.read("select key from memo")] == ["k"]
-    await db.add(INSERT, ("later", "v"))  # the writer goes on
+    await db.put(INSERT, ("later", "v"))  # the writer goes on
+
+
+async def test_changes_of_one_statement_are_kept_together_or_not_at_all(db: Db) -> None:
+    await asyncio.gather(*(db.put(INSERT, (key, "v")) for key in "ab"))
+    rename = "update memo set key=? where key=?"
+    results = await asyncio.gather(*(db.put(rename, ("c", key)) for key in "ab"), return_exceptions=True)
+    assert all(isinstance(one, StorageError) for one in results)
+    assert [row["key"] for row in await db.read("select key from memo order by key")] == ["a", "b"]
+    await asyncio.gather(*(db.put(rename, (f"new {key}", key)) for key in "ab"))
+    assert [row["key"] for row in await db.read("select key from memo order by key")] == ["new a", "new b"]
+
+
+async def test_rows_are_kept_in_their_order_however_many_wait(db: Db) -> None:
+    await asyncio.gather(*(db.put("insert into heard(body) values(?)", (str(n),)) for n in range(1000)))
+    assert [row["body"] for row in await db.read("select body from heard order by id")] == [*map(str, range(1000))]
+
+
+async def test_many_rows_of_one_statement_hold_up_no_other() -> None:
+    queue = Queue()
+    waiting = [asyncio.create_task(queue.row("many", (n,))) for n in range(3 * ROWS)]
+    waiting.append(asyncio.create_task(queue.row("other", ("x",))))
+    await asyncio.sleep(0)
+    first, told = queue.take_rows()
+    assert first == {"many": [(n,) for n in range(ROWS)]}
+    assert len(told) == ROWS
+    second, _ = queue.take_rows()
+    assert second["other"] == [("x",)]
+    assert second["many"][0] == (ROWS,)
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 @on_sqlite
@@ -88,7 +119,7 @@ async def test_a_row_does_not_wait_for_all_units(db: Db) -> None:
 
     async def row() -> None:
         await asyncio.sleep(0.02)
-        await db.add(INSERT, ("row", "v"))
+        await db.put(INSERT, ("row", "v"))
         done.append("row")
 
     await asyncio.gather(*(unit() for _ in range(6)), row())
@@ -125,13 +156,13 @@ async def test_reading_sees_the_last_commit_only(db: Db) -> None:
 @on_sqlite
 async def test_a_full_disk_is_a_storage_error_and_what_was_there_stays(db: Db) -> None:
     assert isinstance(db, SqliteDb)
-    await db.add(INSERT, ("before", "v"))
+    await db.put(INSERT, ("before", "v"))
     pages = (await db.read("pragma page_count"))[0][0]
     await db._connection.execute(f"pragma max_page_count={pages}")
     with pytest.raises(StorageError, match="full"):
-        await asyncio.gather(*(db.add(INSERT, (f"big{n}", "x" * 4000)) for n in range(200)))
+        await asyncio.gather(*(db.put(INSERT, (f"big{n}", "x" * 4000)) for n in range(200)))
     await db._connection.execute("pragma max_page_count=1000000")
-    await db.add(INSERT, ("after", "v"))
+    await db.put(INSERT, ("after", "v"))
     keys = {row["key"] for row in await db.read("select key from memo")}
     assert {"before", "after"} <= keys
 
@@ -139,7 +170,7 @@ async def test_a_full_disk_is_a_storage_error_and_what_was_there_stays(db: Db) -
 async def test_closing_writes_what_is_queued(tmp_path: Path, clock: SetClock) -> None:
     db = await SqliteDb.open(tmp_path / "x.db")
     await schema.migrate(db, clock())
-    waiting = asyncio.gather(*(db.add(INSERT, (f"k{n}", "v")) for n in range(50)))
+    waiting = asyncio.gather(*(db.put(INSERT, (f"k{n}", "v")) for n in range(50)))
     await asyncio.sleep(0)
     await db.close()
     await waiting
@@ -151,7 +182,7 @@ async def test_closing_writes_what_is_queued(tmp_path: Path, clock: SetClock) ->
 @on_sqlite
 async def test_only_its_owner_may_read_the_database(db: Db) -> None:
     assert isinstance(db, SqliteDb)
-    await db.add(INSERT, ("k", "v"))
+    await db.put(INSERT, ("k", "v"))
     modes = {path.name: path.stat().st_mode & 0o777 for path in db.path.parent.glob("rondan.db*")}
     assert len(modes) == 4  # with -wal, -shm and the key
     assert set(modes.values()) == {0o600}
@@ -189,7 +220,7 @@ async def test_a_migration_of_an_existing_database_leaves_a_sound_copy(
     db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(db, SqliteDb)
-    await db.add(INSERT, ("before", "v"))
+    await db.put(INSERT, ("before", "v"))
     monkeypatch.setattr(tables, "MIGRATIONS", (*tables.MIGRATIONS, ("create table more(x integer)",)))
     await schema.migrate(db, clock())
     copies = list(db.path.parent.glob("*.before-v*.db"))
@@ -250,3 +281,15 @@ def test_each_cause_has_its_mend(error: OSError | int, says: str) -> None:
         cause = sqlite3.OperationalError("no")
         cause.sqlite_errorcode = error
     assert says in str(sqlite._unopened(Path("rondan.db"), cause))
+
+
+async def test_a_key_is_made_for_a_new_database_and_for_no_other(tmp_path: Path, clock: SetClock) -> None:
+    path = tmp_path / "new.db"
+    first = await SqliteDb.open(path)
+    await schema.migrate(first, clock())
+    await first.close()
+    elsewhere = tmp_path / "lost.key"
+    with pytest.raises(ConfigError, match=f"there is no key {elsewhere}.* restore it"):
+        await SqliteDb.open(path, elsewhere)
+    assert not elsewhere.exists()
+    await (await SqliteDb.open(path)).close()

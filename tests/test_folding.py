@@ -219,7 +219,7 @@ async def test_an_event_before_its_message_is_known_waits_for_it(db: Db, clock: 
 
 async def test_who_opted_out_leaves_no_trace(db: Db, clock: SetClock) -> None:
     await _publication(db, clock)
-    await db.add("insert into person(hash, platform, opted_out) values(?, 'web', 1)", (db.whose("web", "p1"),))
+    await db.put("insert into person(hash, platform, opted_out) values(?, 'web', 1)", (db.whose("web", "p1"),))
     collector = Collector(db, DEFAULT, clock)
     await collector.keep(reacted(1, "👍", True, 1))
     await collector.keep(commented("w9", "words", 1))

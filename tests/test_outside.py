@@ -170,11 +170,11 @@ class Failing:
         self.held = asyncio.Event()
         self.held.set()
 
-    async def add(self, sql: str, row: Args) -> None:
+    async def put(self, sql: str, row: Args) -> None:
         await self.held.wait()
         if self.fails:
             raise StorageError("the disk is full")
-        await self._db.add(sql, row)
+        await self._db.put(sql, row)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._db, name)

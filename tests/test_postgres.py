@@ -117,7 +117,7 @@ async def test_a_nul_is_left_out_wherever_it_is_written_or_asked(db: PgDb) -> No
         await tx.many(INSERT, [("ma\0ny", "v")])
 
     await db.write(work)
-    await db.add(INSERT, ("\0add", "v"))
+    await db.put(INSERT, ("\0add", "v"))
     assert await keys(db) == ["add", "many", "run"]
     assert len(await db.read("select key from memo where key in (?,?)", "ad\0d", "x")) == 1
 
@@ -126,13 +126,14 @@ async def test_a_nul_is_left_out_wherever_it_is_written_or_asked(db: PgDb) -> No
 
 
 async def test_many_rows_go_in_the_order_in_which_they_came(db: PgDb) -> None:
-    await asyncio.gather(*(db.add("insert into heard(body) values(?)", (str(n),)) for n in range(20_000)))
+    await asyncio.gather(*(db.put("insert into heard(body) values(?)", (str(n),)) for n in range(20_000)))
     assert [int(row["body"]) for row in await db.read("select body from heard order by id")] == [*range(20_000)]
 
 
 async def test_rows_of_several_statements_are_kept_together_or_not_at_all(db: PgDb) -> None:
     def both(key: str) -> list[Awaitable[None]]:
-        return [db.add("insert into heard(body) values(?)", (key,)), db.add(INSERT, (key, "v"))]
+        memo = "insert into memo(platform, key, value) values(?,?,?)"
+        return [db.put("insert into heard(body) values(?)", (key,)), db.put(memo, ("test", key, "v"))]
 
     await asyncio.gather(*both("first"))
     again = await asyncio.gather(*both("first"), return_exceptions=True)
@@ -145,10 +146,10 @@ async def test_rows_of_several_statements_are_kept_together_or_not_at_all(db: Pg
 async def test_a_row_that_is_there_is_left_or_updated_as_often_as_it_comes(db: PgDb) -> None:
     plain = "insert into memo(platform, key, value) values(?,?,?)"
     once = f"{plain} on conflict do nothing"
-    await asyncio.gather(*(db.add(once, ("test", "k", str(n))) for n in range(3)))
+    await asyncio.gather(*(db.put(once, ("test", "k", str(n))) for n in range(3)))
     assert (await db.read("select value from memo"))[0]["value"] == "0"
     newest = f"{plain} on conflict(platform, key) do update set value=excluded.value"
-    await asyncio.gather(*(db.add(newest, ("test", "k", str(n))) for n in range(3)))
+    await asyncio.gather(*(db.put(newest, ("test", "k", str(n))) for n in range(3)))
     assert (await db.read("select value from memo"))[0]["value"] == "2"
 
 
@@ -217,7 +218,7 @@ async def test_rows_wait_for_no_turn(db: PgDb, address: str) -> None:
         await elsewhere.execute(f"select pg_advisory_lock({driver.TURNS})")
         unit = asyncio.create_task(db.write(adding("unit")))
         async with asyncio.timeout(20):
-            await asyncio.gather(*(db.add(INSERT, (f"row {n}", "v")) for n in range(100)))
+            await asyncio.gather(*(db.put(INSERT, (f"row {n}", "v")) for n in range(100)))
         assert not unit.done()
         assert len(await keys(db)) == 100
     finally:
@@ -277,13 +278,13 @@ async def test_two_processes_lay_out_the_tables_once(postgres: str, another: Ope
 
 async def test_closing_writes_what_is_queued(address: str, db: PgDb, tmp_path: Path) -> None:
     leaving = await PgDb.open(address, tmp_path / "key")
-    waiting = asyncio.gather(*(leaving.add(INSERT, (f"k{n}", "v")) for n in range(50)), leaving.write(adding("unit")))
+    waiting = asyncio.gather(*(leaving.put(INSERT, (f"k{n}", "v")) for n in range(50)), leaving.write(adding("unit")))
     await asyncio.sleep(0)
     await leaving.close()
     await waiting
     assert len(await keys(db)) == 51
     with pytest.raises(StorageError, match="closed"):
-        await leaving.add(INSERT, ("late", "v"))
+        await leaving.put(INSERT, ("late", "v"))
 
 
 # --- a server that is away ---
@@ -344,7 +345,7 @@ async def test_a_server_that_goes_and_comes_back_loses_nothing_that_was_acknowle
             number += 1
             key = f"{name} {number}"
             try:
-                await (away.add(INSERT, (key, "v")) if add else away.write(adding(key)))
+                await (away.put(INSERT, (key, "v")) if add else away.write(adding(key)))
             except StorageError:
                 refused += 1
                 await asyncio.sleep(0.01)
@@ -361,7 +362,7 @@ async def test_a_server_that_goes_and_comes_back_loses_nothing_that_was_acknowle
         await wire.mend()
     async with asyncio.timeout(20):
         await away.write(adding("at last"))
-        await away.add(INSERT, ("at last a row", "v"))
+        await away.put(INSERT, ("at last a row", "v"))
     ending = True
     await asyncio.gather(*writing)
     assert refused
@@ -381,7 +382,7 @@ async def test_sessions_that_the_server_ends_are_made_anew(db: PgDb, address: st
         while True:
             try:
                 await db.write(adding("after"))
-                await db.add(INSERT, ("row", "v"))
+                await db.put(INSERT, ("row", "v"))
                 break
             except StorageError:
                 await asyncio.sleep(0.05)

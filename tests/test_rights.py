@@ -137,6 +137,7 @@ def test_a_broken_key_is_told(tmp_path: Path, text: str) -> None:
 
 async def test_another_key_does_not_open_the_database(tmp_path: Path, clock: SetClock) -> None:
     for keys, fits in (("a.key", True), ("a.key", True), ("b.key", False)):
+        keyfile.key_in(tmp_path / keys)
         db = await SqliteDb.open(tmp_path / "r.db", tmp_path / keys)
         try:
             if fits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -15,13 +15,15 @@ from bot.roles import Alone, Shared
 from bot.supervision import Service
 from core.chat import Commented, Person, Place
 from core.stances import DEFAULT
-from storage import leases, places, schema
-from storage.db import Db
+from core.times import EPOCH
+from storage import lanes, leases, places, postings, schema
+from storage.db import Db, Tx
 from storage.leases import Share, falls
 from storage.memos import Memos
 from storage.postgres import PgDb
 from tests.conftest import SetClock, add_place
 from tests.standins import postgres as pg
+from tests.waiting import until
 
 SIZES = {"discord": 1, "keeping": 1, "feeds": 8}
 BEAT = 0.02
@@ -30,12 +32,6 @@ BEAT = 0.02
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roles, "BEAT", BEAT)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110 - what it waits for tells nobody
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -98,6 +94,16 @@ async def test_who_leaves_gives_back_at_once(db: Db) -> None:
         await until(lambda: len(stays.share("feeds").mine) == 8)
 
 
+async def all_due(db: Db) -> None:
+    """Something waits at every place."""
+
+    async def work(tx: Tx) -> None:
+        for place in await places.in_tx(tx):
+            await postings.want(tx, place.id, "piece", 1, due=EPOCH, now=EPOCH)
+
+    await db.write(work)
+
+
 async def test_the_lanes_of_a_dead_process_are_free_with_its_leases(
     db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,14 +111,14 @@ async def test_the_lanes_of_a_dead_process_are_free_with_its_leases(
     monkeypatch.setattr(roles, "LEASE", 0.6)
     monkeypatch.setattr(roles, "MARGIN", 0.2)
     await add_place(db, clock)
-    await db.write(lambda tx: tx.run("update place set due_at=0"))
+    await all_due(db)
     async with member(db, "dies") as dies:
         await until(lambda: bool(dies.share("feeds").mine))
-        assert await places.claim_lanes(db, "dies", clock(), 60_000_000, 1)
-    assert not await places.claim_lanes(db, "lives", clock(), 60_000_000, 1)
+        assert await lanes.claim(db, "dies", clock(), 60_000_000, 1)
+    assert not await lanes.claim(db, "lives", clock(), 60_000_000, 1)
     async with member(db, "lives") as lives:
         await until(lambda: bool(lives.share("feeds").mine))
-        assert await places.claim_lanes(db, "lives", clock(), 60_000_000, 1)
+        assert await lanes.claim(db, "lives", clock(), 60_000_000, 1)
 
 
 async def test_work_is_done_by_who_holds_it_and_stops_before_it_is_given_back(db: Db) -> None:
@@ -170,13 +176,13 @@ async def test_the_places_of_a_server_are_published_by_who_listens_to_it(db: Db,
         await add_place(db, clock, f"{number}", platform="discord", community=str(server))
     await add_place(db, clock, "5", platform="discord", community="")
     await add_place(db, clock, "general")
-    await db.write(lambda tx: tx.run("update place set due_at=0"))
+    await all_due(db)
 
     async def claimed(shares: dict[str, Share] | None) -> list[Place]:
-        due = await places.next_due(db, shares)
-        found = await places.claim_lanes(db, "me", clock(), 1, 50, shares)
+        due = await lanes.next_due(db, shares)
+        found = [place for place, _ in await lanes.claim(db, "me", clock(), 1, 50, shares)]
         assert (due is None) == (not found)
-        await places.free_lanes(db)
+        await lanes.free(db)
         return sorted(found, key=lambda one: one.id)
 
     everything = await claimed(None)

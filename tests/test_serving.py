@@ -18,10 +18,10 @@ from bot import cli, doctor, folders, restoring, serving
 from bot.house import House
 from bot.settings import Settings
 from bot.verbs import VERBS
-from core.errors import Refusal
+from core.errors import ConfigError, Refusal
 from core.findings import Finding
 from core.times import now
-from storage import leases, postgres
+from storage import keyfile, leases, postgres
 from storage.postgres import PgDb
 from storage.server import Server
 from tests.conftest import SetClock, found
@@ -122,6 +122,22 @@ async def test_the_tables_and_the_key(address: str, there: Any, tmp_path: Path) 
     assert (await bad())["database"][0] == "warn"
 
 
+async def test_a_key_is_made_for_a_new_database_and_for_no_other(
+    address: str, tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, lost, wrong = tmp_path / "key", tmp_path / "keys" / "lost", tmp_path / "wrong"
+    async with House(Settings(web="off", pictures=False), clock):
+        assert keyfile.key_in(key)
+    wrong.write_text("00" * 32)
+    for path, told in ((lost, f"there is no key {lost}.* restore it"), (wrong, "does not fit .* RONDAN_KEY_FILE")):
+        monkeypatch.setenv("RONDAN_KEY_FILE", str(path))
+        with pytest.raises(ConfigError, match=told):
+            async with House(Settings(web="off", pictures=False), clock):
+                pass
+    assert sorted(one.name for one in tmp_path.iterdir() if "key" in one.name) == ["key"]
+    assert wrong.read_text() == "00" * 32
+
+
 async def test_what_slows_it_and_what_keeps_erased_text(
     address: str, there: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +151,7 @@ async def test_what_slows_it_and_what_keeps_erased_text(
     assert "what was erased is still in them" in warned["emoji"][1]
     assert "is paused: gone" in warned["web:x"][1]
     await there.execute("insert into process select 'p' || n, 9e15 from generate_series(1, 1000) as n")
-    assert "a process opens up to 7" in (await bad())["connections"][1]
+    assert "a process opens up to 8" in (await bad())["connections"][1]
     assert serving.EACH == postgres.READERS + postgres.WRITERS
     monkeypatch.setattr(serving, "OLD", -1)
     async with there.transaction():

@@ -1,0 +1,114 @@
+"""Lanes: a place is taken with the posting that is next there, by one at a time, and given back until more is due."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from core.chat import Place
+from core.times import SECOND, micros
+from storage import lanes, places, postings
+from storage.db import Db, Tx
+from storage.postings import Posting
+from tests.conftest import SetClock, add_place
+
+LEASE = 60 * SECOND
+
+
+async def due(db: Db, clock: SetClock, place: Place, *subjects: int, after: float = 0) -> None:
+    """These pieces wait there, each due a second after the one before."""
+
+    async def work(tx: Tx) -> None:
+        for n, subject in enumerate(subjects):
+            at = clock() + timedelta(seconds=after + n)
+            await postings.want(tx, place.id, "piece", subject, due=at, now=clock())
+
+    await db.write(work)
+
+
+async def claim(db: Db, clock: SetClock, owner: str = "us", limit: int = 50) -> list[tuple[Place, Posting]]:
+    return await lanes.claim(db, owner, clock(), LEASE, limit)
+
+
+def told(claimed: list[tuple[Place, Posting]]) -> list[tuple[str, int]]:
+    return sorted((place.channel, posting.subject_id) for place, posting in claimed)
+
+
+async def done(db: Db, clock: SetClock, claimed: list[tuple[Place, Posting]], owner: str = "us") -> None:
+    for place, posting in claimed:
+        await postings.set_state(db, posting, "done", due=None, now=clock())
+        await lanes.release(db, place.id, owner)
+
+
+async def test_each_place_gives_one_posting_at_a_time_however_much_waits_there(db: Db, clock: SetClock) -> None:
+    hog, other = await add_place(db, clock, "hog"), await add_place(db, clock, "other")
+    await due(db, clock, hog, *range(1, 6))
+    await due(db, clock, other, 9)
+    clock.move(seconds=10)
+    first = await claim(db, clock)
+    assert told(first) == [("hog", 1), ("other", 9)]
+    assert await claim(db, clock, "them") == []
+    await done(db, clock, first)
+    assert told(await claim(db, clock)) == [("hog", 2)]
+
+
+async def test_the_most_overdue_place_comes_first(db: Db, clock: SetClock) -> None:
+    late, later = await add_place(db, clock, "late"), await add_place(db, clock, "later")
+    await due(db, clock, late, 1, after=5)
+    await due(db, clock, later, 1, after=2)
+    clock.move(seconds=10)
+    assert told(await claim(db, clock, limit=1)) == [("later", 1)]
+
+
+async def test_what_is_in_doubt_comes_before_what_is_due_longer(db: Db, clock: SetClock) -> None:
+    place = await add_place(db, clock)
+    await due(db, clock, place, 1, 2, 3)
+    await db.write(lambda tx: tx.run("update posting set doubted_at=1 where subject_id=3"))
+    clock.move(seconds=1)  # the third is not due yet
+    first = await claim(db, clock)
+    assert told(first) == [("general", 1)]
+    await done(db, clock, first)
+    clock.move(seconds=9)
+    assert told(await claim(db, clock)) == [("general", 3)]
+
+
+async def test_a_lane_where_nothing_is_due_is_given_back_at_once(db: Db, clock: SetClock) -> None:
+    place = await add_place(db, clock)
+    await due(db, clock, place, 1, after=100)
+    await db.write(lambda tx: tx.run("update place set due_at=0"))
+    assert await claim(db, clock) == []
+    assert await lanes.next_due(db) == micros(clock() + timedelta(seconds=100))
+
+
+async def test_a_lane_that_is_given_back_is_due_with_its_next_posting(db: Db, clock: SetClock) -> None:
+    place = await add_place(db, clock)
+    await due(db, clock, place, 1)
+    await due(db, clock, place, 2, after=30)
+    await done(db, clock, await claim(db, clock))
+    assert await lanes.next_due(db) == micros(clock() + timedelta(seconds=30))
+    await done(db, clock, await claim(db, clock))
+    clock.move(seconds=30)
+    await done(db, clock, await claim(db, clock))
+    assert await lanes.next_due(db) is None
+
+
+async def test_a_lane_is_given_back_by_its_owner_alone(db: Db, clock: SetClock) -> None:
+    place = await add_place(db, clock)
+    await due(db, clock, place, 1, 2)
+    await claim(db, clock)
+    clock.move(seconds=61)  # they were slow, and it is another's by now
+    assert told(await claim(db, clock, "them")) == [("general", 1)]
+    await lanes.release(db, place.id, "us")
+    await lanes.postpone(db, place.id, "us", clock())
+    assert await claim(db, clock, "third") == []
+    await lanes.postpone(db, place.id, "them", clock() + timedelta(seconds=5))
+    assert await claim(db, clock, "third") == []
+    clock.move(seconds=5)
+    assert told(await claim(db, clock, "third")) == [("general", 1)]
+
+
+async def test_a_paused_place_gives_nothing(db: Db, clock: SetClock) -> None:
+    place = await add_place(db, clock)
+    await due(db, clock, place, 1)
+    await db.write(lambda tx: places.pause(tx, place, "the channel is gone"))
+    assert await claim(db, clock) == []
+    assert await lanes.next_due(db) is None
