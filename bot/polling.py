@@ -30,6 +30,7 @@ log = structlog.get_logger()
 AT_ONCE = 50  # feeds under way
 HOURLY = 7 * 24  # items a week
 FLOOD = 10
+UNKEPT = 60.0  # seconds until a feed is asked again whose answer could not be kept, nor that it failed
 """More new items than this in one poll, and more than half of what the feed shows, is held for a moderator: a publisher
 that changed its ids looks just like that."""
 
@@ -141,8 +142,10 @@ class Poller:
             if result.error or result.new or result.edited or result.held:
                 log.info("feed.polled", **result.to_json())
         except Exception:
-            # Not even the failure could be kept (disk full): the others go on, and it is tried again.
+            # Not even the failure could be kept (disk full): the others go on, and it is tried again. It is still due:
+            # without a pause its server would be asked as fast as it answers.
             log.exception("feed.poll-failed", feed=feed.address)
+            await asyncio.sleep(UNKEPT)
         finally:
             self._busy.discard(feed.id)
             self._wake.set()

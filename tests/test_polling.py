@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot import ingest, timers
+from bot import ingest, polling, timers
 from bot.platforms.room import Room
 from bot.polling import Polled, Poller
 from bot.publish import Publisher
@@ -22,11 +22,12 @@ from core.query import parse_query
 from core.stances import DEFAULT
 from storage import pieces, places, postings, sources
 from storage.audience import Audience
-from storage.db import Db, Tx
+from storage.db import Db, StorageError, Tx
 from storage.search import search
 from storage.sources import Source
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.standins.feeds import FeedServer, Page
+from tests.waiting import until
 
 PUB = "https://pub.example"
 
@@ -481,11 +482,6 @@ async def test_entities_of_a_feed_are_not_expanded(news: Newsroom) -> None:
     assert polled.error or await news.titles() == ["&e9;"]
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    while not await holds():  # noqa: ASYNC110 - what is waited for is a row
-        await asyncio.sleep(0.02)
-
-
 async def _looked_at(news: Newsroom, well: Source, failing: Source) -> bool:
     return (await news.now(well)).baseline is not None and (await news.now(failing)).error is not None
 
@@ -501,11 +497,9 @@ async def test_a_feed_that_hangs_delays_no_other(news: Newsroom) -> None:
     news.show(item("a"), path="/well")
     running = asyncio.create_task(news.poller.run())
     try:
-        async with asyncio.timeout(2.5):
-            await until(lambda: _looked_at(news, well, failing))
+        await until(lambda: _looked_at(news, well, failing), 2.5)
         assert (await news.now(hanging)).error is None
-        async with asyncio.timeout(5):
-            await until(lambda: _gave_up(news, hanging))
+        await until(lambda: _gave_up(news, hanging), 5)
         assert (await news.now(hanging)).error_code == "timeout"
     finally:
         running.cancel()
@@ -536,6 +530,32 @@ async def test_the_schedule_sees_what_a_person_s_poll_has_just_done(news: Newsro
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_feed_whose_answer_cannot_be_kept_is_not_asked_again_at_once(
+    news: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "UNKEPT", 0.5)
+    news.show(item("a"))
+    feed = await news.add()
+
+    async def full(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(news.db, "write", full)
+        running = asyncio.create_task(news.poller.run())
+        await asyncio.sleep(0.4)
+        assert news.server.hits["/feed"] == 1
+    try:
+        await until(lambda: _is_kept(news, feed))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def _is_kept(news: Newsroom, feed: Source) -> bool:
+    return (await news.now(feed)).baseline is not None
 
 
 async def _asked_twice(news: Newsroom) -> bool:

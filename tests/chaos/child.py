@@ -28,12 +28,13 @@ def soon(attempts: int) -> timedelta:
 
 times.now, settle.back_off, settle.LOOK_AFTER = moved, soon, timedelta(seconds=0.3)
 
-from bot import cli, collect, folders, roles, supervision  # noqa: E402 - after the clock is set
+from bot import cli, collect, folders, polling, roles, supervision  # noqa: E402 - after the clock is set
 from bot.platforms.discord import client  # noqa: E402
 from bot.platforms.slack import api, sockets  # noqa: E402
 from bot.sources import schedule  # noqa: E402
 
 schedule.SHORTEST, schedule.LONGEST = timedelta(seconds=0.5), timedelta(seconds=2)
+polling.UNKEPT = 1.0
 folders.LOOK_EVERY, folders.SETTLED = 0.3, 0.1
 collect.RECALL_AGAIN, collect.LONGEST_AGAIN = 0.3, 2.0
 supervision.FIRST_PAUSE, supervision.LONGEST_PAUSE = 0.2, 2.0

@@ -44,6 +44,7 @@ class Program:
         self.failure = ""  # of the last command
         self.last = ""  # that a process said in plain words, as one does that can't go on
         self._clock = folder / "clock"
+        self._log = folder / "log"  # all that was said, for `--keep`
         self._moved = 0.0
         self.move_clock(0)
         self._environment = environment(folder) | {
@@ -70,6 +71,8 @@ class Program:
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
         async for line in process.stderr:
+            with self._log.open("ab") as log:
+                log.write(line)
             with contextlib.suppress(ValueError):
                 told = json.loads(line)
                 if told.get("level") == "error":

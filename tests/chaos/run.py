@@ -20,6 +20,7 @@ from tests.chaos.world import World
 from tests.standins.discord import Discord
 from tests.standins.feeds import FeedServer
 from tests.standins.slack import NoAnswer, NotOffered, Slack
+from tests.waiting import until
 
 KILLS_A_ROUND = 10
 SETTLED_WITHIN = 300.0  # seconds in which everything must be right again, also on a busy machine
@@ -114,9 +115,8 @@ class Run:
         self.faults = Faults(self.world, self.program, self.dice)
         self._whose = whose(keyfile.key_in(self.program.keys))
         await self.program.start()
-        async with asyncio.timeout(SETTLED_WITHIN):
-            while not self.program.rows("select 1 from source where baseline_at is not null"):  # noqa: ASYNC110 - another process's
-                await asyncio.sleep(0.05)
+        looked = "select 1 from source where baseline_at is not null"
+        await until(lambda: self.program.rows(looked), SETTLED_WITHIN, every=0.05)
         self.world.publish()
         await self.settled()
 

@@ -44,7 +44,8 @@ def judge(world: World, program: Program, whose: Whose) -> Verdict:
     duplicates: list[str] = []
     losses: list[str] = []
     wrong: list[str] = []
-    shown = 0
+    shown = never = 0
+    retracted = {title for (title,) in program.rows("select title from piece where state='retracted'")}
     for (platform, layout), posts in _posts(world).items():
         where = f"{platform} {layout}"
         titled = [(match[1], root, inside) for root, inside in posts if (match := TITLE.match(root.strip()))]
@@ -52,6 +53,9 @@ def judge(world: World, program: Program, whose: Whose) -> Verdict:
         for item in world.items:
             shown += count[item.title] > 0
             if not count[item.title]:
+                if item.withdrawn is not False and item.title in retracted:
+                    never += 1  # it was withdrawn before it came there
+                    continue
                 losses.append(f"{where}: no {item.title}")
             elif count[item.title] > 1:
                 duplicates.append(f"{where}: {item.title} {count[item.title]} times")
@@ -67,8 +71,9 @@ def judge(world: World, program: Program, whose: Whose) -> Verdict:
         losses += [f"{what}, not kept: {one}" for one in theirs - ours]
         wrong += [f"{what}, kept and not there: {one}" for one in ours - theirs]
     waiting = program.rows("select count(*) from posting where state <> 'done' or due_at is not null")[0][0]
+    wanted = len(world.items) * len(world.spots) - never
     return Verdict(
-        posts_wanted=len(world.items) * len(world.spots), posts_shown=shown, rows_wanted=len(said) + len(reacted),
+        posts_wanted=wanted, posts_shown=shown, rows_wanted=len(said) + len(reacted),
         rows_kept=len(said & said_rows) + len(reacted & reacted_rows), duplicates=duplicates, losses=losses,
         wrong_edits=wrong, open_postings=waiting,
     )  # fmt: skip
