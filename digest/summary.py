@@ -120,17 +120,15 @@ def _bounded(lines: list[_Line]) -> list[_Line]:
 
 def _likeness(matrix: Matrix) -> tuple[Floats, Floats]:
     """How like each sentence is to all that follow it, and to all before it."""
-    ahead, behind = np.zeros((2, len(matrix)), np.float32)
-    before = np.zeros(len(matrix.terms), np.float32)
-    after = matrix.sum()
-    for at in range(len(matrix)):
-        part = slice(matrix.starts[at], matrix.starts[at + 1])
-        columns, data = matrix.columns[part], matrix.data[part]
-        after[columns] -= data
-        ahead[at] = after[columns] @ data
-        behind[at] = before[columns] @ data
-        before[columns] += data
-    return ahead, behind
+    order = np.argsort(matrix.columns, kind="stable")  # by word, and of one word in reading order
+    columns, data = matrix.columns[order], matrix.data[order].astype(np.float64)
+    rows = np.repeat(np.arange(len(matrix)), np.diff(matrix.starts))[order]
+    sums = np.concatenate([[0.0], np.cumsum(data)])
+    ends = np.cumsum(np.bincount(columns, minlength=len(matrix.terms)))
+    starts = np.concatenate([[0], ends])
+    before, after = sums[:-1] - sums[starts[columns]], sums[ends[columns]] - sums[1:]
+    ahead, behind = (np.bincount(rows, data * others, len(matrix)) for others in (after, before))
+    return np.asarray(ahead, np.float32), np.asarray(behind, np.float32)
 
 
 def _unlike(score: Floats, matrix: Matrix, most: int) -> list[int]:

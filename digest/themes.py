@@ -8,13 +8,16 @@ to a cut. Measured by `rondan eval themes`; docs/benchmarks.md tells what else w
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from math import log
+from typing import Self
 
 import numpy as np
 import regex  # type: ignore[import-untyped]  # ships no types
 
-from core.text import fold
+from core.text import fold, language_of
 from digest.meaning import embed
 from digest.noise import bundles, openings
 from digest.sketch import Spoken, Theme
@@ -52,38 +55,57 @@ _CUT = 0.75  # mean likeness to a theme below which a comment is of none
 _NEW = 0.5  # a comment that is of a theme that is shown already, with this chance, begins none
 
 
-def themes(spoken: Sequence[Spoken], shown: int = SHOWN) -> list[Theme]:
-    """At most `shown` themes, that of most people first. What is in none of them is as good as alone with its words.
+class Voices:
+    """Comments that are being read: what they mean is worked out by `beside` while other things are done.
 
     People are counted once, those who copied another's words too; who is forgotten is nobody. Of more than MOST
     comments the rest is not counted.
     """
-    read = _bounded(spoken)
-    bundle, likeness = _likeness([one.text for one in read])
-    chance = _chance(likeness)
-    picked = _cover(chance, [len(group) for group in bundle], shown, least=_NEW)
-    found: list[tuple[Theme, int]] = []
-    gathered = _gather(likeness, picked)
-    names = _names([[read[at] for one in group for at in bundle[one]] for group in gathered], read)
-    for group, label in zip(gathered, names, strict=True):
-        inside = chance[np.ix_(group, group)]
-        best = _cover(inside, [len(bundle[one]) for one in group], QUOTED, start=0)
-        comments = [read[at] for one in group for at in bundle[one]]
-        theme = Theme(
-            comments=tuple(read[bundle[group[one]][0]].comment for one in best),
-            people=len({one.person for one in comments} - {None}),
-            size=len(comments),
-            words=label,
-        )
-        found.append((theme, min(at for one in group for at in bundle[one])))
-    found.sort(key=lambda one: (-one[0].people, -one[0].size, one[1]))
-    return [theme for theme, _ in found]
+
+    def __init__(self, spoken: Sequence[Spoken], beside: Executor) -> None:
+        self._read = _bounded(spoken)
+        texts = [one.text for one in self._read]
+        plain = openings(texts)
+        cut = [words().read(text, language_of(text)) for text in plain]
+        self._views = _Views.begin(texts, [content for content, _ in cut], beside)
+        self._terms = [_terms(text, chunks) for text, (_, chunks) in zip(plain, cut, strict=True)]
+
+    def themes(self, shown: int = SHOWN) -> list[Theme]:
+        """At most `shown` themes, that of most people first. What is in none is as good as alone with its words."""
+        read, bundle = self._read, self._views.bundle
+        likeness = self._views.likeness()
+        chance = _chance(likeness)
+        picked = _cover(chance, [len(group) for group in bundle], shown, least=_NEW)
+        found: list[tuple[Theme, int]] = []
+        gathered = _gather(likeness, picked)
+        names = _names([[at for one in group for at in bundle[one]] for group in gathered], read, self._terms)
+        for group, label in zip(gathered, names, strict=True):
+            inside = chance[np.ix_(group, group)]
+            best = _cover(inside, [len(bundle[one]) for one in group], QUOTED, start=0)
+            comments = [read[at] for one in group for at in bundle[one]]
+            theme = Theme(
+                comments=tuple(read[bundle[group[one]][0]].comment for one in best),
+                people=len({one.person for one in comments} - {None}),
+                size=len(comments),
+                words=label,
+            )
+            found.append((theme, min(at for one in group for at in bundle[one])))
+        found.sort(key=lambda one: (-one[0].people, -one[0].size, one[1]))
+        return [theme for theme, _ in found]
+
+
+def themes(spoken: Sequence[Spoken], shown: int = SHOWN) -> list[Theme]:
+    """The themes of comments, when there is nothing to do meanwhile."""
+    with ThreadPoolExecutor(1) as beside:
+        return Voices(spoken, beside).themes(shown)
 
 
 def representatives(texts: Sequence[str], k: int) -> list[int]:
     """The places of up to `k` texts that together say most of what all say, the best first."""
-    bundle, likeness = _likeness(texts)
-    return [bundle[one][0] for one in _cover(_chance(likeness), [len(group) for group in bundle], k)]
+    with ThreadPoolExecutor(1) as beside:
+        views = _Views.begin(texts, documents(openings(texts)), beside)
+        chance = _chance(views.likeness())
+    return [views.bundle[one][0] for one in _cover(chance, [len(group) for group in views.bundle], k)]
 
 
 def _bounded(spoken: Sequence[Spoken]) -> list[Spoken]:
@@ -93,25 +115,41 @@ def _bounded(spoken: Sequence[Spoken]) -> list[Spoken]:
     return [spoken[at] for at in sorted(order[:MOST])]
 
 
-def _likeness(texts: Sequence[str]) -> tuple[list[list[int]], Floats]:
-    """Bundles of copies that hold a word with a meaning, and how much more alike each two are than any two.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Views:
+    """Three views on bundles of copies that hold a word with a meaning. Assent and thanks alone are no theme."""
 
-    In standard deviations; takes 4 · 4 · len² bytes. Assent and thanks alone are no theme.
-    """
-    bundle, characters = bundles(texts)
-    everything = openings(texts)
-    content = documents(everything[group[0]] for group in bundle)
-    kept = [at for at, tokens in enumerate(content) if tokens]
-    room, least, most = _READ
-    limit = min(most, max(least, room // max(len(kept), 1)))
-    total = np.zeros((len(kept), len(kept)), np.float32)
-    for view, values in (
-        (_MEANING, similarity(_centred(embed([everything[bundle[at][0]][:limit] for at in kept])))),
-        (_CHARACTERS, characters[np.ix_(kept, kept)]),
-        (_WORDS, similarity(tfidf([content[at] for at in kept]))),
-    ):
-        total += _standard(values, *view)
-    return [bundle[at] for at in kept], total / _SCALE
+    bundle: list[list[int]]
+    meaning: Future[Floats]
+    characters: Floats
+    content: list[Sequence[str]]
+
+    @classmethod
+    def begin(cls, texts: Sequence[str], content: Sequence[Sequence[str]], beside: Executor) -> Self:
+        """`content`: the words of each text that mean something."""
+        bundle, characters = bundles(texts)
+        kept = [at for at, group in enumerate(bundle) if content[group[0]]]
+        firsts = [bundle[at][0] for at in kept]
+        room, least, most = _READ
+        limit = min(most, max(least, room // max(len(kept), 1)))
+        plain = openings(texts)
+        return cls(
+            bundle=[bundle[at] for at in kept],
+            meaning=beside.submit(embed, [plain[first][:limit] for first in firsts]),
+            characters=characters[np.ix_(kept, kept)],
+            content=[content[first] for first in firsts],
+        )
+
+    def likeness(self) -> Floats:
+        """How much more alike each two are than any two, in standard deviations; takes 4 · 4 · len² bytes."""
+        total = np.zeros((len(self.bundle), len(self.bundle)), np.float32)
+        for view, values in (
+            (_MEANING, similarity(_centred(self.meaning.result()))),
+            (_CHARACTERS, self.characters),
+            (_WORDS, similarity(tfidf(self.content))),
+        ):
+            total += _standard(values, *view)
+        return total / _SCALE
 
 
 def _standard(values: Floats, weight: float, mean: float, spread: float) -> Floats:
@@ -180,23 +218,23 @@ def _gather(likeness: Floats, picked: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _names(groups: Sequence[Sequence[Spoken]], everybody: Sequence[Spoken]) -> list[tuple[str, ...]]:
+def _names(
+    groups: Sequence[Sequence[int]], everybody: Sequence[Spoken], terms: Sequence[Mapping[str, str]]
+) -> list[tuple[str, ...]]:
     """Up to 4 words for each group that set it apart, as its people wrote them; none where people share none.
 
     A word counts by how many people use it and by how much oftener than all do.
     """
-    plain = openings([one.text for one in everybody])
-    written = {one.comment: _terms(text) for one, text in zip(everybody, plain, strict=True)}
-    overall = Counter(term for terms in written.values() for term in terms)
+    overall = Counter(term for one in terms for term in one)
     found = []
     for group in groups:
         users: defaultdict[str, set[int]] = defaultdict(set)
         forms: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for one in group:
-            for term, form in written[one.comment].items():
+        for at in group:
+            for term, form in terms[at].items():
                 forms[term][form] += 1
-                if one.person is not None:
-                    users[term].add(one.person)
+                if (person := everybody[at].person) is not None:
+                    users[term].add(person)
         # How much oftener it stands in the group than in all, as if once more in all: what is rare is not much.
         oftener = {
             term: forms[term].total() / len(group) * (len(everybody) + 1) / (overall[term] + 1)
@@ -209,13 +247,12 @@ def _names(groups: Sequence[Sequence[Spoken]], everybody: Sequence[Spoken]) -> l
     return found
 
 
-def _terms(text: str) -> dict[str, str]:
+def _terms(text: str, chunks: Iterable[str]) -> dict[str, str]:
     """Terms of a comment → the form in which it stands there: compound nouns; words between spaces by their stem."""
     found: dict[str, str] = {}
-    if _UNSPACED.search(text):
-        for chunk in words().chunks(text):
-            if _UNSPACED.search(chunk) and 1 < len(chunk) <= _LONGEST:
-                found.setdefault(fold(chunk), chunk)
+    for chunk in chunks:
+        if 1 < len(chunk) <= _LONGEST and _UNSPACED.search(chunk):
+            found.setdefault(fold(chunk), chunk)
     for match in _SPACED.finditer(text):
         if len(match[0]) <= _LONGEST:
             found.setdefault(stem(fold(match[0])), match[0] if match[0].isupper() else match[0].lower())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 _RUN = regex.compile(r"[\p{L}\p{M}\p{N}ー]+")
+_AT_ONCE = 50_000  # products that are summed at once, a row's at least: 8 bytes each, a few times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +111,21 @@ def _product(a: Matrix, b: Matrix) -> Floats:
     holders = np.repeat(np.arange(len(b)), np.diff(b.starts))[order]
     values = b.data[order]
     heads = np.concatenate([[0], np.cumsum(np.bincount(b.columns, minlength=len(b.terms)))])
+    sizes = np.diff(heads)[a.columns]
+    rows = np.repeat(np.arange(len(a)), np.diff(a.starts))
+    before = np.concatenate([[0], np.cumsum(sizes)])[a.starts]
     out = np.zeros((len(a), len(b)), np.float32)
-    for number in range(len(a)):
-        part = slice(a.starts[number], a.starts[number + 1])
-        first = heads[a.columns[part]]
-        sizes = heads[a.columns[part] + 1] - first
-        held = np.repeat(first - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
-        out[number] = np.bincount(holders[held], values[held] * np.repeat(a.data[part], sizes), len(b))
+    first = 0
+    while first < len(a):
+        most = min(len(a), first + _AT_ONCE // max(len(b), 1))
+        after = max(first + 1, int(np.searchsorted(before[: most + 1], before[first] + _AT_ONCE, "right")) - 1)
+        part = slice(a.starts[first], a.starts[after])
+        size = sizes[part]
+        held = np.repeat(heads[a.columns[part]] - np.cumsum(size) + size, size) + np.arange(size.sum())
+        at = np.repeat((rows[part] - first) * len(b), size) + holders[held]
+        sums = np.bincount(at, values[held] * np.repeat(a.data[part], size), (after - first) * len(b))
+        out[first:after] = sums.reshape(after - first, len(b))
+        first = after
     return out
 
 

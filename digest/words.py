@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import regex  # type: ignore[import-untyped]  # ships no types
 
 from core.text import language_of
 
+_Known = TypeVar("_Known")
 _LONGEST_RUN = 4
 _PORTION = 12_000  # characters: 48,000 bytes at worst, Sudachi refuses more than 49,149
 _CUT = regex.compile(r"[\n。．！？!?]|\s", regex.REVERSE)
@@ -52,6 +53,10 @@ _STOP_EN, _STOP_JA = frozenset(_ENGLISH.split()), frozenset(_JAPANESE.split())
 # What carries meaning, by Sudachi's part of speech.
 _NOUNS = ("普通名詞", "固有名詞")
 _OTHERS = (("動詞", "一般"), ("形容詞", "一般"), ("形状詞", "一般"), ("形状詞", "タリ"))
+# What a unit can be in a compound noun: a noun, fixed before or behind one, a mark inside.
+_NOUN, _BEFORE, _BEHIND, _MARK, _SPACE = "noun", "before", "behind", "mark", "space"
+_MARKS = ("・", "&", "-", "/")
+_KNOWN = 20_000  # words of the dictionary that are remembered, at most (some 12 MB); a long digest has 5,000
 
 
 class Morph(NamedTuple):
@@ -69,26 +74,26 @@ class Words:
         from sudachipy import Dictionary  # type: ignore[import-untyped]  # ships no types
 
         self._dictionary = Dictionary(dict="core")
-        self._carrying: dict[int, bool] = {}  # by Sudachi's number of a part of speech
         self._local = threading.local()  # a tokenizer refuses to serve two threads
+        # By their numbers in the dictionary, so that it is asked once for each: words, not what anybody said with them.
+        self._content: dict[int, tuple[str, ...]] = {}
+        self._morphs: dict[int, tuple[Morph, str]] = {}
 
     def tokens(self, text: str, language: str | None = None) -> list[str]:
         """Content words in reading order: nouns, verbs, adjectives in their normal form.
 
         Latin words are stemmed and their stop words left out as English, unless `language` is another Latin one.
         """
-        english = language in (None, "en", "ja", "zh", "ko")
         if not _CJK.search(text):
-            return _latin(_clean(text), english)
-        found: list[str] = []
-        for one in self._units(text, "A"):
-            if not self._carries(one):
-                continue
-            if not _CJK.search(surface := one.surface()):
-                found += _latin(surface, english)
-            elif (normal := one.normalized_form()) not in _STOP_JA and not _EMPTY.fullmatch(normal):
-                found.append(normal.casefold())
-        return found
+            return _latin(_clean(text), _is_english(language))
+        return self._carrying(self._units(text), language)
+
+    def read(self, text: str, language: str | None = None) -> tuple[list[str], list[str]]:
+        """Both `tokens` and `chunks` of a text, which is cut only once for them. Without Japanese in it no chunks."""
+        if not _CJK.search(text):
+            return self.tokens(text, language), []
+        units = list(self._units(text))
+        return self._carrying(units, language), [joined(run) for run in self._compounds(units)]
 
     def surfaces(self, text: str) -> list[str]:
         """Every word as written, punctuation left out: what ROUGE compares. Shortest units (mode A) for Japanese."""
@@ -110,50 +115,76 @@ class Words:
 
         White space ends a compound, save a single space between Latin words.
         """
-        run: list[Morph] = []
-        apart = ""
-        for morph in self._spaced(text):
-            if morph.surface.isspace():
-                apart += morph.surface
-                continue
-            ends = apart and not (
-                run and apart == " " and _latin_end(run[-1].surface[-1]) and _latin_end(morph.surface[:1])
-            )
-            apart = ""
-            if not ends and _joins(morph, run):
-                run.append(morph)
-                continue
-            while run and run[-1].pos[0] == "接頭辞":
-                run.pop()
-            if run:
-                yield run
-            run = [morph] if _joins(morph, []) else []
-
-    def _spaced(self, text: str) -> Iterator[Morph]:
-        """The longest units with the white space between them, and an empty one at the end."""
-        for one in self._units(text, "C"):
-            yield Morph(one.surface(), one.normalized_form(), one.part_of_speech())
-        yield Morph("", "", ("",))
+        return self._compounds(self._units(text))
 
     def morphs(self, text: str, mode: str = "C") -> Iterator[Morph]:
         """Sudachi's units of a text of any length, in mode A (shortest), B or C (longest). The text is read as NFKC."""
         for one in self._units(text, mode):
             if not (surface := one.surface()).isspace():
-                yield Morph(surface, one.normalized_form(), one.part_of_speech())
+                yield _morph(one, surface)
 
-    def _units(self, text: str, mode: str) -> Iterator[Any]:
+    def _units(self, text: str, mode: str = "C") -> Iterator[Any]:
         from sudachipy import SplitMode
 
         tokenizer = self._tokenizer()
         for portion in _portions(_clean(text)):
             yield from tokenizer.tokenize(portion, SplitMode(mode))
 
-    def _carries(self, unit: Any) -> bool:
-        """Whether its part of speech carries meaning."""
-        number = unit.part_of_speech_id()
-        if number not in self._carrying:
-            self._carrying[number] = _is_content(unit.part_of_speech())
-        return self._carrying[number]
+    def _carrying(self, units: Iterable[Any], language: str | None) -> list[str]:
+        """The content words among the shortest units that these longest ones are made of."""
+        known = self._content
+        found: list[str] = []
+        for one in units:
+            if (content := known.get(one.word_id())) is None:
+                content = self._learn(one, language)
+            found += content
+        return found
+
+    def _learn(self, unit: Any, language: str | None) -> tuple[str, ...]:
+        """The content words of a unit, remembered if they are the same wherever it stands."""
+        from sudachipy import SplitMode
+
+        always = not unit.is_oov()
+        found: list[str] = []
+        for one in unit.split(SplitMode("A")) or [unit]:  # `add_single` panics, in 0.7.0
+            if not _is_content(one.part_of_speech()):
+                continue
+            if not _CJK.search(surface := one.surface()):
+                found += _latin(surface, _is_english(language))
+                always = False
+            elif (normal := one.normalized_form()) not in _STOP_JA and not _EMPTY.fullmatch(normal):
+                found.append(normal.casefold())
+        if always:
+            _keep(self._content, unit.word_id(), tuple(found))
+        return tuple(found)
+
+    def _compounds(self, units: Iterable[Any]) -> Iterator[list[Morph]]:
+        run: list[Morph] = []
+        apart = ""
+        for morph, role in self._roles(units):
+            if role == _SPACE:
+                apart += morph.surface
+                continue
+            one_word = apart == " " and run and _latin_end(run[-1].surface[-1]) and _latin_end(morph.surface[:1])
+            if run and (not _joins(role, run) or (apart and not one_word)):
+                yield from _whole(run)
+                run = []
+            if _joins(role, run):
+                run.append(morph)
+            apart = ""
+        yield from _whole(run)
+
+    def _roles(self, units: Iterable[Any]) -> Iterator[tuple[Morph, str]]:
+        """Each unit and what it can be in a compound noun, "" for nothing."""
+        known = self._morphs
+        for one in units:
+            number, surface = one.word_id(), one.surface()
+            found = known.get(number)
+            if found is None or found[0].surface != surface:  # the same word may be written in capitals
+                found = (morph := _morph(one, surface)), _role(morph)
+                if not one.is_oov():
+                    _keep(known, number, found)
+            yield found
 
     def _tokenizer(self) -> Any:
         if not hasattr(self._local, "tokenizer"):
@@ -217,20 +248,52 @@ def _runs(text: str) -> Iterator[str]:
         yield " ".join(run)
 
 
+def _is_english(language: str | None) -> bool:
+    """Whether Latin words of a text in this language are read as English."""
+    return language in (None, "en", "ja", "zh", "ko")
+
+
+def _morph(unit: Any, surface: str) -> Morph:
+    return Morph(surface, unit.normalized_form(), unit.part_of_speech())
+
+
+def _keep(known: dict[int, _Known], number: int, one: _Known) -> None:
+    if len(known) >= _KNOWN:
+        known.clear()
+    known[number] = one
+
+
 def _is_content(pos: tuple[str, ...]) -> bool:
     return (pos[0] == "名詞" and pos[1] in _NOUNS) or pos[:2] in _OTHERS
 
 
-def _joins(morph: Morph, run: list[Morph]) -> bool:
-    """Whether a unit can stand in a compound noun after those of `run`."""
+def _role(morph: Morph) -> str:
+    """What a unit can be in a compound noun: `_SPACE`, `_NOUN`, `_BEFORE`, `_BEHIND`, `_MARK`, or "" for nothing."""
     kind, sub = (*morph.pos, "")[:2]
+    if morph.surface.isspace():
+        return _SPACE
     if kind == "名詞":
-        return sub != "助動詞語幹" and _LETTER.search(morph.surface) is not None
+        return _NOUN if sub != "助動詞語幹" and _LETTER.search(morph.surface) else ""
     if kind == "接尾辞":
-        return bool(run) and sub == "名詞的"
-    if morph.surface in ("・", "&", "-", "/"):
-        return bool(run) and run[-1].surface not in ("・", "&", "-", "/")
-    return kind == "接頭辞"
+        return _BEHIND if sub == "名詞的" else ""
+    if morph.surface in _MARKS:
+        return _MARK
+    return _BEFORE if kind == "接頭辞" else ""
+
+
+def _joins(role: str, run: Sequence[Morph]) -> bool:
+    """Whether a unit of this role can stand in a compound noun after those of `run`."""
+    if role == _MARK:
+        return bool(run) and run[-1].surface not in _MARKS
+    return role in (_NOUN, _BEFORE) or (role == _BEHIND and bool(run))
+
+
+def _whole(run: list[Morph]) -> Iterator[list[Morph]]:
+    """The compound noun, if there is one, without prefixes that nothing follows."""
+    while run and run[-1].pos[0] == "接頭辞":
+        run.pop()
+    if run:
+        yield run
 
 
 def empty(unit: Morph) -> bool:

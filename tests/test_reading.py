@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
 from core.text import sentences
+from digest import meaning
 from digest.points import points
 from digest.questions import questions
 from digest.reading import SENTENCES, read
-from digest.sketch import Point, Reading
+from digest.sketch import Account, Point, Reading
 from digest.summary import forget, summarize
 from digest.themes import themes
+from digest.vectors import Floats
 from digest.words import Words
 from tests.test_points import piece
 from tests.test_themes import ENGLISH, JAPANESE, spoken
@@ -74,3 +79,36 @@ def test_a_fault_leaves_nothing_behind(asked: Counter[str], monkeypatch: pytest.
             read(PIECES, (), None)
     read(PIECES, (), None)
     assert asked[sentences(LONG, "ja")[0]] == 2
+
+
+def test_pieces_are_read_while_what_comments_mean_is_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, told = threading.Event(), threading.Event()
+    embed, telling = meaning.embed, summarize
+
+    def understood(texts: Sequence[str]) -> Floats:
+        begun.set()
+        assert told.wait(20), "nothing else was done meanwhile"
+        return embed(texts)
+
+    def summarized(*args: Any) -> Account:
+        assert begun.wait(20)
+        told.set()
+        return telling(*args)
+
+    expected = read(PIECES, SPOKEN, None)
+    monkeypatch.setattr("digest.themes.embed", understood)
+    monkeypatch.setattr("digest.reading.summarize", summarized)
+    assert read(PIECES, SPOKEN, None) == expected
+
+
+def test_a_comment_is_cut_into_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: Counter[str] = Counter()
+    units = Words._units
+
+    def counted(self: Words, text: str, mode: str = "C") -> Iterator[Any]:
+        counts[text] += 1
+        return units(self, text, mode)
+
+    monkeypatch.setattr(Words, "_units", counted)
+    read((), spoken(JAPANESE), None)
+    assert {counts[text] for text in JAPANESE} == {1}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest import meaning
+from digest import meaning, vectors
 from digest.encoder import Encoder
 from digest.meaning import centre, embed
 from digest.vectors import Matrix, inverse_frequency, ngrams, similarity, tfidf, z
@@ -47,6 +47,22 @@ def test_chunks_are_compound_nouns() -> None:
     ]
     assert words().chunks("イーロン・マスク氏と、無条件の反対") == ["イーロン・マスク氏", "無条件", "反対"]
     assert words().chunks("The central bank raised interest rates.") == ["central bank raised interest", "rates"]
+
+
+def test_a_word_that_was_met_before_is_read_as_if_it_were_new() -> None:
+    old = Words()
+    for text in (
+        "ＧＯＯＧＬＥ社の株主総会とGoogle 社",
+        "google社は関西国際空港で学生会議を2回、AI時代のほげほげびよんに",
+    ):
+        for _ in range(2):
+            assert old.read(text, "ja") == (old.tokens(text, "ja"), old.chunks(text))
+            assert old.read(text, "ja") == Words().read(text, "ja")
+    assert old.chunks("GOOGLE社とgoogle社") == ["GOOGLE社", "google社"]
+    assert old.tokens("関西国際空港", "ja") == ["関西", "国際", "空港"]
+    assert old.read("AIの rules", "de")[0] == ["ai", "rules"]  # what hangs on the language is not remembered
+    assert old.read("AIの rules", "ja")[0] == ["ai", "rule"]
+    assert old.read("The central bank raised interest rates.") == (["central", "bank", "rais", "interest", "rate"], [])
 
 
 @pytest.mark.parametrize(
@@ -123,6 +139,10 @@ def test_sparse_is_as_dense(texts: list[list[str]]) -> None:
     np.testing.assert_allclose(matrix.times(vector), dense @ vector, atol=1e-5)
     picked = matrix.pick(range(0, len(texts), 2))
     np.testing.assert_allclose(similarity(picked, matrix), dense[::2] @ dense.T, atol=1e-5)
+    with pytest.MonkeyPatch.context() as patched:
+        for few in (1, 10, 30):  # however many rows are multiplied at once
+            patched.setattr(vectors, "_AT_ONCE", few)
+            np.testing.assert_allclose(similarity(picked, matrix), dense[::2] @ dense.T, atol=1e-5)
 
 
 def test_mixed_matrices_are_refused() -> None:
