@@ -70,9 +70,9 @@ async def measure(quick: bool, seconds: int = 60, rate: int = 500) -> list[dict[
                 await far("ask", seconds=WARM, rate=min(rate, SHARED))
                 await import_piece(folder)
                 await far("tally")
-                used = cpu(family(ours.pid))
+                used, used_alone = cpu(family(ours.pid)), cpu([ours.pid])
                 told = await far("ask", seconds=seconds, rate=rate)
-                spent = cpu(family(ours.pid)) - used
+                spent, spent_alone = cpu(family(ours.pid)) - used, cpu([ours.pid]) - used_alone
                 fan_out = (await far("tally"))["routes"].get("card", {})
             warnings = ours.warnings()
     waits = sorted(told["waits"])
@@ -84,6 +84,8 @@ async def measure(quick: bool, seconds: int = 60, rate: int = 500) -> list[dict[
          "p50_ms": round(median(waits) * 1000, 1), "p99_ms": p99, "max_ms": round(waits[-1] * 1000, 1),
          "p99_to_aim": round(p99 / 1000 / AIM, 2), "promised": told["promised"], "late": told["late"],
          "whole_p99_ms": _share(sorted(told["wholes"]), 99), "p50_ms_by_kind": told["kinds"],
-         "cpu_ms_per_command": round(spent / told["asked"] * 1000, 2), "posts_meanwhile": sum(fan_out.values()),
+         "cpu_ms_per_command": round(spent / told["asked"] * 1000, 2),
+         "of_it_at_the_gateway": round(spent_alone / told["asked"] * 1000, 2),
+         "posts_meanwhile": sum(fan_out.values()),
          "warnings": warnings, "load": round(os.getloadavg()[0], 1)}
     ]  # fmt: skip

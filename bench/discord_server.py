@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -160,10 +160,10 @@ class Stand:
         await self.far.delivered()
         return events
 
-    async def ask(self, seconds: int, rate: int) -> dict[str, Any]:
+    async def ask(self, seconds: int, rate: int, kinds: list[str] | None = None) -> dict[str, Any]:
         """So many commands a second, whether or not those before are answered; seconds until the first answer and
-        until the whole one."""
-        return await Asking(self.far, self._cards_in_threads()).run(seconds, rate)
+        until the whole one. `kinds`: of `Asking.KINDS`, in turn; all, if none are named."""
+        return await Asking(self.far, self._cards_in_threads(), kinds or Asking.KINDS).run(seconds, rate)
 
     def _cards_in_threads(self) -> list[Message]:
         """Of the places whose cards have threads: the last one each."""
@@ -194,10 +194,11 @@ class Stand:
 class Asking:
     """Readers who ask everything in turn, each in one of the channels."""
 
+    KINDS = ("help", "piece", "search", "topics", "digest", "digest of a month", "my-data", "read")
     WORDS = ("夜行バス", "賛成", "fare", "divides us", "バス fare", "図書館")
 
-    def __init__(self, far: Discord, cards: list[Message]) -> None:
-        self._far, self._cards = far, cards
+    def __init__(self, far: Discord, cards: list[Message], kinds: Sequence[str]) -> None:
+        self._far, self._cards, self._kinds = far, cards, kinds
         self._people = [far.user(f"asker {number}", locale=("ja", "en-US")[number % 2]) for number in range(1000)]
         self._waits: dict[str, list[float]] = {}
         self._wholes: list[float] = []
@@ -222,7 +223,7 @@ class Asking:
     async def _one(self, number: int) -> None:
         from tests.standins.discord import NoAnswer
 
-        who, turn = self._people[number % len(self._people)], number // 8
+        who, turn = self._people[number % len(self._people)], number // len(self._kinds)
         card = self._cards[turn % len(self._cards)]
         began = time.monotonic()
         asked = {
@@ -237,7 +238,7 @@ class Asking:
             "my-data": lambda: self._far.command(who, card.channel, "my-data"),
             "read": lambda: self._far.press(who, card, self._read(card)),
         }
-        kind = list(asked)[number % 8]
+        kind = self._kinds[number % len(self._kinds)]
         try:
             answer = await asked[kind]()
             self._last = time.monotonic()

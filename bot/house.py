@@ -40,12 +40,14 @@ from bot.supervision import Service, Supervisor
 from bot.thinker import Thinker
 from bot.tickets import Tickets
 from commands.desk import Desk
+from commands.together import Together
 from commands.tools import Tools, undrawn
 from core.chat import Chat, Place
 from core.errors import ConfigError
 from core.message import Message
 from core.times import Clock, now
-from storage import editions, keyfile, ledger, moving, places, queueing, schema, tickets
+from storage import editions, ledger, moving, places, queueing, schema, tickets
+from storage.changes import CountingDb, changes_of
 from storage.db import Db
 from storage.ledger import Ledger
 from storage.memos import Memos
@@ -150,6 +152,7 @@ class House:
             least=settings.digest_least,
             draw=self.pictures if self.pictures.on else undrawn,
             writer=self.model,
+            together=Together(lambda: changes_of(self.db), self.clock),
         )
         self.desk = Desk(self.tools)
         self.editions = Editions(self.tools)
@@ -168,9 +171,9 @@ class House:
     async def _database(self) -> Db:
         settings = self.settings
         if settings.server is not None:
-            return await open_server(settings.server, settings.key_file or keyfile.beside(settings.database))
+            return await open_server(settings.server, settings.key)
         restoring.refuse_begun(settings.database)
-        return await SqliteDb.open(settings.database, settings.key_file)
+        return await CountingDb.open(settings.database, settings.key)
 
     async def _model(self, settings: Settings) -> Model:
         key = settings.model_key

@@ -44,6 +44,7 @@ from commands.registry import (
     CURATING,
     EVERYONE,
     FORMS,
+    OPENING,
     POINTED,
     PRESSES,
     Command,
@@ -58,10 +59,9 @@ from core import tally
 from core.chat import Caller, Choice
 from core.commands import CommandSpec
 from core.errors import Refusal
-from core.message import Form, Reply, links_of, sentences
+from core.message import Form, Reply, sentences
 from core.speech import say
 from core.text import fold, shorten
-from storage import pieces
 
 R = TypeVar("R")
 log = structlog.get_logger()
@@ -112,6 +112,10 @@ class Desk:
     async def press(self, caller: Caller, action: str, anchor: str | None) -> Reply | Form:
         return await self._act(PRESSES, caller, action, anchor, {})
 
+    def opens(self, action: str) -> bool:
+        version, _, rest = action.partition(":")
+        return version == "v1" and rest.partition(":")[0] in OPENING
+
     async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
         answer = await self._act(FORMS, caller, form, anchor, values)
         assert isinstance(answer, Reply)
@@ -139,7 +143,7 @@ class Desk:
                 return await ALONE_FORMS[kind](self._tools, caller, rest, values)
             uid, _, what = rest.partition(":")
             handler = handlers.get(kind) if version == "v1" else None
-            piece = await pieces.piece_by_uid(self._tools.db, uid) if handler else None
+            piece = await reading.piece_by_uid(self._tools, uid) if handler else None
             if handler is None or piece is None or (piece.state != "published" and curates is None):
                 raise Refusal(say(caller.language, "refused.stale"))
             tools = await allowing.permit(self._tools, caller, roles, local, [piece])
@@ -173,11 +177,11 @@ class Desk:
 
     async def _run(self, caller: Caller, command: Command, options: Mapping[str, str]) -> Reply:
         await self._check_use(caller, command, command.local)
-        tally.count("commands", platform=caller.platform, command=command.name)
+        tally.count("commands", command=command.name, platform=caller.platform)
         bound = await self._bind(caller, command, options)
         tools = await allowing.permit(self._tools, caller, command.roles, command.local, bound.values())
         reply = await command.run(tools, caller, **bound)
-        return await self._drawn(reply if reply.links else _with_links(reply))
+        return await self._drawn(reply)
 
     async def _check_use(self, caller: Caller, command: CommandSpec, local: Local) -> None:
         """Refusal for a command that a caller may use nowhere."""
@@ -187,7 +191,8 @@ class Desk:
             raise Refusal(say(caller.language, "refused.roles", command=named, roles=allowed))
 
     async def _drawn(self, reply: Reply) -> Reply:
-        return replace(reply, message=await self._tools.draw(reply.message))
+        message = await self._tools.draw(reply.message)
+        return reply if message is reply.message else replace(reply, message=message)
 
     async def _bind(self, caller: Caller, command: Command, given: Mapping[str, str]) -> dict[str, Any]:
         """Options from text: unknown ones and bad values are refused. What is not given is left to its default."""
@@ -220,10 +225,6 @@ async def _guarded(caller: Caller, answer: Callable[[], Awaitable[R]]) -> R | Re
         tally.count("failures", platform=caller.platform)
         log.exception("desk.failed", number=number, platform=caller.platform)
         return refusal(caller.language, say(caller.language, "failed", number=number))
-
-
-def _with_links(reply: Reply) -> Reply:
-    return replace(reply, links=links_of(reply.message))
 
 
 def refusal(language: str, sentence: str) -> Reply:

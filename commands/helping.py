@@ -27,8 +27,13 @@ async def help_(
     if command is not None:
         return await _one(tools, caller, command)
     title = say(caller.language, "help.title")
-    mine = [one for one in COMMANDS.values() if await allowing.may(tools.db, caller, one, one.local)]
-    return listed(caller, title, (_line(caller, one) for one in mine))
+    there = await allowing.reach(tools.db, caller, frozenset(), "part")  # asked once, not for each command
+    mine = tuple(name for name, one in COMMANDS.items() if caller.roles & one.roles or (one.local and there))
+
+    async def made() -> Reply:
+        return listed(caller, title, (_line(caller, COMMANDS[name]) for name in mine))
+
+    return await tools.together(("help", caller.language, mine), made)
 
 
 def _line(caller: Caller, one: CommandSpec) -> tuple[Span, ...]:

@@ -10,6 +10,7 @@ from commands import allowing
 from commands.registry import Press, command, form, press
 from commands.rights import must_be_in
 from commands.saying import said
+from commands.together import Same
 from commands.tools import Tools
 from core import faces
 from core.chat import Caller, Commented, Person, Reacted
@@ -32,6 +33,12 @@ async def piece(
     piece: Annotated[Piece, "Its number, or words of its title.", "番号、または題名の言葉。"],
 ) -> Reply:
     """Show one piece, by its number or by words of its title."""
+    near = (caller.platform, caller.channel, caller.community, caller.language, caller.zone)
+    return await tools.together(("piece", near, Same(piece)), lambda: _shown(tools, caller, piece))
+
+
+async def _shown(tools: Tools, caller: Caller, piece: Piece) -> Reply:
+    """The same for all who ask for it there, in that language."""
     card = faces.card(piece, caller.language, caller.zone, tools.scale)
     where = [Paragraph(spans=spans(one, link=one)) for one in await links_to(tools, piece, caller)]
     message = Message(title=card.title, blocks=(*card.blocks, *where), actions=card.actions, language=caller.language)
@@ -42,20 +49,29 @@ async def piece_meant(tools: Tools, caller: Caller, text: str) -> Piece:
     """The piece that somebody means: `#12`, `12`, or words of a title. Refusal if there is none, or several fit."""
     digits = fold(text).lstrip("#")
     if digits.isdecimal():
-        found = await pieces.piece(tools.db, int(digits)) if len(digits) < 19 else None
+        found = await _piece(tools, int(digits)) if len(digits) < 19 else None
         if found is not None and (found.state == "published" or await _may_see(tools, caller, found)):
             return found
         raise Refusal(say(caller.language, "piece.none", words=text))
     hits = await pieces.find_by_words(tools.db, text)
     exact = [number for number, title in hits if fold(title) == fold(text)]
     if len(exact) == 1 or len(hits) == 1:
-        found = await pieces.piece(tools.db, exact[0] if exact else hits[0][0])
+        found = await _piece(tools, exact[0] if exact else hits[0][0])
         assert found is not None
         return found
     if not hits:
         raise Refusal(say(caller.language, "piece.none", words=text))
     several = "\n".join(f"#{number} {title}" for number, title in hits[:10])
     raise Refusal(f"{say(caller.language, 'piece.several')}\n{several}")
+
+
+async def _piece(tools: Tools, number: int) -> Piece | None:
+    return await tools.together(("piece", number), lambda: pieces.piece(tools.db, number))
+
+
+async def piece_by_uid(tools: Tools, uid: str) -> Piece | None:
+    """The piece that a button names."""
+    return await tools.together(("piece by uid", uid), lambda: pieces.piece_by_uid(tools.db, uid))
 
 
 async def _may_see(tools: Tools, caller: Caller, piece: Piece) -> bool:
@@ -80,7 +96,8 @@ def audience_of(caller: Caller, place: int | None) -> Audience:
 
 async def caller_place(tools: Tools, caller: Caller) -> int | None:
     """The place that somebody asks from, if it is one."""
-    place = await places.place_at(tools.db, caller.platform, caller.channel or "")
+    where = (caller.platform, caller.channel or "")
+    place = await tools.together(("place", where), lambda: places.place_at(tools.db, *where))
     return None if place is None else place.id
 
 
@@ -90,17 +107,22 @@ async def caller_place(tools: Tools, caller: Caller) -> int | None:
 @press("read")
 async def read(tools: Tools, caller: Caller, pressed: Press) -> Reply:
     """The first page, privately."""
-    return _page(caller, pressed, replace=False)
+    return await _page(tools, caller, pressed, replace=False)
 
 
 @press("page")
 async def turn(tools: Tools, caller: Caller, pressed: Press) -> Reply:
     """Another page, in place of the one whose button was pressed."""
-    return _page(caller, pressed, replace=True)
+    return await _page(tools, caller, pressed, replace=True)
 
 
-def _page(caller: Caller, pressed: Press, *, replace: bool) -> Reply:
-    message = faces.page(pressed.piece, pressed.what, caller.language)
+async def _page(tools: Tools, caller: Caller, pressed: Press, *, replace: bool) -> Reply:
+    piece = pressed.piece
+
+    async def made() -> Message | None:
+        return faces.page(piece, pressed.what, caller.language)
+
+    message = await tools.together(("page", Same(piece), pressed.what, caller.language), made)
     if message is None:
         raise Refusal(say(caller.language, "refused.stale"))
     return Reply(message=message, replace=replace)

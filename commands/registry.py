@@ -212,6 +212,8 @@ ALONE: dict[str, AloneHandler] = {}
 """Buttons that belong to no piece: their ids are `v1:kind:what`."""
 ALONE_FORMS: dict[str, AloneForm] = {}
 """Forms that belong to no piece; ids alike."""
+OPENING: set[str] = set()
+"""Kinds of buttons that may open a form, as the signatures of what they do say."""
 CURATING: dict[str, tuple[frozenset[Role], Local]] = {}
 """Kinds of buttons and forms that not everybody may use, with who may; their piece may be in any state."""
 
@@ -226,6 +228,7 @@ def press(kind: str, *, only: frozenset[Role] | None = None, local: Local = "") 
 
     def register(handler: Handler) -> Handler:
         PRESSES[kind] = handler
+        _note_form(kind, handler)
         _keep_to(kind, only, local)
         return handler
 
@@ -252,6 +255,7 @@ def alone(
 
     def register(handler: AloneHandler) -> AloneHandler:
         ALONE[kind] = handler
+        _note_form(kind, handler)
         _keep_to(kind, only, local)
         return handler
 
@@ -267,6 +271,12 @@ def alone_form(kind: str, *, only: frozenset[Role] | None = None) -> Callable[[A
         return handler
 
     return register
+
+
+def _note_form(kind: str, handler: Handler | AloneHandler) -> None:
+    given = get_type_hints(handler)["return"]
+    if Form in (given, *get_args(given)):
+        OPENING.add(kind)
 
 
 def _keep_to(kind: str, only: frozenset[Role] | None, local: Local = "") -> None:

@@ -27,6 +27,12 @@ async def count(
     period: SpanOption = Period("month"),  # noqa: B008 - immutable
 ) -> Reply:
     """List the topics of a time and how many pieces each has."""
+    key = ("topics", caller.language, caller.zone, period.text)
+    return await tools.together(key, lambda: _counts(tools, caller, period))
+
+
+async def _counts(tools: Tools, caller: Caller, period: Period) -> Reply:
+    """The same for all who ask it in that language and time zone."""
     window = period.window(tools.clock(), caller.zone, None)
     found, without = await topics.counted(tools.db, window.start, window.end)
     label = period.label(caller.language)

@@ -331,6 +331,10 @@ class Desk(Protocol):
         """A button with `Action.id` was pressed on the message `anchor`."""
         ...
 
+    def opens(self, action: str) -> bool:
+        """Whether such a button may open a form: some platforms take one as the first answer only."""
+        ...
+
     async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
         """A form was filled in."""
         ...

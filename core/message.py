@@ -138,7 +138,6 @@ class Reply:
     ok: bool = True
     private: bool = True
     replace: bool = False
-    links: tuple[str, ...] = field(default=())
     files: tuple[File, ...] = ()
 
 

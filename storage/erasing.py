@@ -15,7 +15,7 @@ from core.chat import Commented, Heard, Reacted
 from core.times import micros
 from storage import acts, answers, queueing, tickets
 from storage.comments import TRACES, erase_comment
-from storage.db import Db, Reader, Tx, marks
+from storage.db import Db, Reader, Row, Tx, marks
 from storage.fulltext import words_of
 from storage.journal import decode
 from storage.postgres import PgDb
@@ -75,22 +75,24 @@ async def everything_of(db: Db, platform: str, account: str) -> dict[str, list[d
     person = await db.read(
         "select platform, account, name, opted_out, looked_at, forgotten_at from person where hash=?", hashed
     )
-    comments = await db.read(
+
+    async def hanging(sql: str) -> list[Row]:
+        """What hangs on the person's row: nothing where there is none, as of most who ask."""
+        return await db.read(sql, hashed) if person else []
+
+    comments = await hanging(
         """select c.id as comment, p.title as piece, a.channel, c.section, c.text, c.at, c.edited_at, c.state, c.source
            from person h join comment c on c.person_id=h.id join anchor a on a.id=c.anchor_id
-           join piece p on p.id=c.piece_id where h.hash=? and c.state <> 'erased' order by c.at""",
-        hashed,
+           join piece p on p.id=c.piece_id where h.hash=? and c.state <> 'erased' order by c.at"""
     )
-    reactions = await db.read(
+    reactions = await hanging(
         f"""select its.title as piece, a.channel, a.comment_id as comment, e.name as emoji, r.source, r.at
            {_REACTED} join anchor a on a.id=r.anchor_id join emoji e on e.id=r.emoji_id
-           where p.hash=? and r.present=1 order by r.at""",
-        hashed,
+           where p.hash=? and r.present=1 order by r.at"""
     )
-    follows = await db.read(
+    follows = await hanging(
         """select t.key as topic, f.at from person h join follow f on f.person_id=h.id join topic t on t.id=f.topic_id
-           where h.hash=? order by f.at""",
-        hashed,
+           where h.hash=? order by f.at"""
     )
     reports = await db.read(
         """select t.id as ticket, p.title as piece, t.comment_id as comment, t.state, r.at
@@ -98,16 +100,14 @@ async def everything_of(db: Db, platform: str, account: str) -> dict[str, list[d
            where r.hash=? order by r.at""",
         hashed,
     )
-    answered = await db.read(
+    answered = await hanging(
         """select w.comment_id as comment, w.text, w.at from person h join answer w on w.person_id=h.id
-           where h.hash=? order by w.at""",
-        hashed,
+           where h.hash=? order by w.at"""
     )
-    done = await db.read(
+    done = await hanging(
         """select a.id as number, a.at, a.act, a.target, a.before || o.before as before, a.after || o.after as after,
              o.reason from person h join act_of o on o.person_id=h.id join act a on a.id=o.act_id
-           where h.hash=? order by a.id""",
-        hashed,
+           where h.hash=? order by a.id"""
     )
     found = {"person": person, "comments": comments, "reactions": reactions, "follows": follows, "reports": reports}
     here = await _moderated(db, hashed, platform)
@@ -119,12 +119,13 @@ async def everything_of(db: Db, platform: str, account: str) -> dict[str, list[d
 async def _waiting(db: Db, hashed: str) -> list[dict[str, Any]]:
     """What was heard of a person and is not sorted in yet, or waits for the message that it is on."""
     found = []
-    for table in ("heard", "parked"):
-        for row in await db.read(f"select body from {table} order by id"):
-            event = decode(row["body"])
-            if isinstance(event, Commented | Reacted) and db.whose(event.platform, event.person.id) == hashed:
-                said = event.text if isinstance(event, Commented) else event.emoji
-                found.append({"channel": event.channel, "message": event.anchor, "text": said, "at": micros(event.at)})
+    for row in await db.read(
+        """select 1 as turn, id, body from heard union all select 2 as turn, id, body from parked order by turn, id"""
+    ):
+        event = decode(row["body"])
+        if isinstance(event, Commented | Reacted) and db.whose(event.platform, event.person.id) == hashed:
+            said = event.text if isinstance(event, Commented) else event.emoji
+            found.append({"channel": event.channel, "message": event.anchor, "text": said, "at": micros(event.at)})
     return found
 
 

@@ -21,9 +21,9 @@ from core.chat import Desk, Ears, Place
 from core.document import Document, Heading, Paragraph, spans
 from core.pieces import Found
 from storage import places, schema
+from storage.changes import CountingDb
 from storage.db import Db
 from storage.postgres import PgDb
-from storage.sqlite import SqliteDb
 from tests.standins import postgres as pg
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ async def opened(engine: str | None, folder: Path, clock: SetClock) -> AsyncIter
     database: Db
     address = None if engine is None else await pg.created(engine)
     if address is None:
-        database = await SqliteDb.open(folder / "rondan.db")
+        database = await CountingDb.open(folder / "rondan.db")
     else:
         database = await PgDb.open(address, folder / "rondan.db.key")
     try:

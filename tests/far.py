@@ -32,6 +32,7 @@ from core.commands import CommandSpec
 from core.document import Paragraph, spans
 from core.errors import RondanError, Unknown
 from core.message import Form, Message, Reply, pictures_of, to_text
+from tests.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,9 @@ class Mute:
 
     async def press(self, caller: Caller, action: str, anchor: str | None) -> Reply | Form:
         return Reply(message=say("…"))
+
+    def opens(self, action: str) -> bool:
+        return False
 
     async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
         return Reply(message=say("…"))
@@ -257,9 +261,7 @@ class ConsoleHarness(InRoom):
         """Types a line and waits until it is heard, or refused."""
         before = len(self.heard), self.output.getvalue().count("! ")
         os.write(self.typed, f"{line}\n".encode())
-        async with asyncio.timeout(5):
-            while (len(self.heard), self.output.getvalue().count("! ")) == before:  # noqa: ASYNC110 - a pipe has no event
-                await asyncio.sleep(0.002)
+        await until(lambda: (len(self.heard), self.output.getvalue().count("! ")) != before, every=0.002)
 
 
 @contextlib.asynccontextmanager

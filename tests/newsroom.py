@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, cast
+
+import pytest
 
 from bot import ingest
 from bot.collect import Collector
@@ -12,6 +15,7 @@ from bot.publish import Publisher
 from bot.queueing import Queue
 from bot.tickets import Tickets
 from commands.desk import Desk
+from commands.together import Together
 from commands.tools import Drafts, Feeds, Think, Tools, Writer
 from core.chat import Caller, Commented, Person, Reacted
 from core.errors import ThinkError
@@ -19,6 +23,7 @@ from core.message import Reply, to_text
 from core.pieces import Found, TextMode
 from core.stances import DEFAULT
 from storage import places, queueing, sources, tickets
+from storage.changes import changes_of
 from storage.db import Db, Tx
 from storage.ledger import Ledger
 from tests.conftest import QuietRoom, SetClock
@@ -30,6 +35,17 @@ MODERATOR = replace(READER, person=Person(id="m1", name="Mo"), roles=frozenset({
 async def thoughtless(job: str, data: Any) -> Any:
     """A thinking process that never answers."""
     raise ThinkError(f"no {job} here")
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, db: Db, other: Callable[[Tx], Awaitable[object]]) -> None:
+    """From now on somebody does this whenever a unit of work is asked for, and is quicker."""
+    write = db.write
+
+    async def later(work: Callable[[Tx], Awaitable[Any]]) -> Any:
+        await write(other)
+        return await write(work)
+
+    monkeypatch.setattr(db, "write", later)
 
 
 class Newsroom:
@@ -74,6 +90,7 @@ class Newsroom:
                 think=think or thoughtless,
                 least=least,
                 writer=writer,
+                together=Together(lambda: changes_of(db), clock),
             )
         )
 

@@ -112,7 +112,7 @@ async def ask(house: House, args: Args, progress: owner.Progress) -> dict[str, A
 def reply_json(reply: Reply) -> dict[str, Any]:
     """An answer as the command line prints it."""
     text = to_text(reply.message)
-    links = list(reply.links or links_of(reply.message))
+    links = list(links_of(reply.message))
     return {
         "ok": reply.ok, "private": reply.private, "text": text, "links": links, "error": None if reply.ok else text,
     }  # fmt: skip

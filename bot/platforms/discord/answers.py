@@ -9,15 +9,17 @@ import asyncio
 import contextlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+from urllib.parse import quote as quoted
 
 import structlog
 
 from bot.platforms.discord import encode
 from bot.platforms.discord.forms import Body, Files
-from bot.platforms.discord.pacer import Priority
+from bot.platforms.discord.once import Once
 from bot.platforms.discord.posts import Posts
 from bot.platforms.discord.requests import code_of
 from core.chat import Caller
@@ -26,6 +28,8 @@ from core.message import Action, Form, Message, Reply, sentences, without_pictur
 from core.speech import say
 
 log = structlog.get_logger()
+
+quote = partial(quoted, safe="")
 
 COMMAND, COMPONENT, COMPLETE, MODAL = 2, 3, 4, 5  # kinds of interactions
 SAY, DEFER, UPDATE, CHOICES, FORM = 4, 5, 7, 8, 9  # kinds of first answers
@@ -41,7 +45,8 @@ ROOM = "-" * 12  # as long as what tells one long answer from another
 class Asked:
     """One interaction, and how far its answer is. `since` in seconds of the event loop.
 
-    `private`: what was, or will be, promised. `withdrawn`: the promise was taken back.
+    `private`: what was, or will be, promised. `deferred`: it was promised, or tried to; `lost`: in vain. `withdrawn`:
+    the promise was taken back.
     """
 
     data: Mapping[str, Any]
@@ -49,6 +54,7 @@ class Asked:
     since: float
     private: bool = True
     deferred: bool = False
+    lost: bool = False
     withdrawn: bool = False
 
     @property
@@ -78,6 +84,7 @@ class Answers:
     def __init__(self, posts: Posts) -> None:
         self._posts = posts
         self._pages: OrderedDict[str, list[Message]] = OrderedDict()
+        self._paged = {language: Once(partial(_paged, language), KEPT) for language in ("en", "ja")}
 
     async def defer(self, asked: Asked) -> None:
         """Ask for time. What is being done goes on even if that fails."""
@@ -85,6 +92,7 @@ class Answers:
         try:
             await self._first(asked, DEFER, {"flags": PRIVATE} if asked.private else {})
         except ChatError as error:
+            asked.lost = isinstance(error, Gone)
             log.warning("discord.not-deferred", kind=asked.data["type"], error=str(error))
 
     async def offer(self, asked: Asked, choices: list[dict[str, str]]) -> None:
@@ -98,7 +106,7 @@ class Answers:
                 await self._first(asked, FORM, encode.modal(answer))
                 return
             answer = asked.line("slow")  # Discord opens a form only at once
-        message = answer.message if encode.fits(answer.message) else self._first_page(asked, answer.message)
+        message = self._first_page(asked, answer.message)
         log.debug("discord.answered", kind=asked.data["type"], paged=message is not answer.message)
         given = answer.files if asked.may_attach else ()
         if not asked.may_attach:
@@ -125,14 +133,14 @@ class Answers:
     # --- long answers ---
 
     def _first_page(self, asked: Asked, message: Message) -> Message:
-        """The first page of a long answer, the others being kept for the button under it."""
-        room = (_turn(asked, "page.back", ROOM, 998), _turn(asked, "page.next", ROOM, 998, 999))
-        *before, last = encode.paged(replace(message, actions=(*room, *message.actions)))
-        token = secrets.token_urlsafe(9)
-        self._pages[token] = [*before, replace(last, actions=message.actions)]
-        if len(self._pages) > KEPT:
-            self._pages.popitem(last=False)
-        return self._page(asked, token, 0)
+        """The first page of a long answer, the others being kept for the button under it; a short one as it is."""
+        token, pages, first = self._paged[asked.caller.language](message)
+        if token:
+            self._pages[token] = pages
+            self._pages.move_to_end(token)
+            if len(self._pages) > KEPT:
+                self._pages.popitem(last=False)
+        return first
 
     def more(self, asked: Asked, custom_id: str) -> Reply:
         """Another page of a long answer: in place of the one before, or as a copy for who pressed."""
@@ -140,14 +148,7 @@ class Answers:
         if not number.isdecimal() or int(number) >= len(self._pages.get(token, ())):
             return asked.line("page.gone", ok=False)
         self._pages.move_to_end(token)
-        return Reply(message=self._page(asked, token, int(number)), replace=True)
-
-    def _page(self, asked: Asked, token: str, number: int) -> Message:
-        pages = self._pages[token]
-        turns = [_turn(asked, "page.back", token, number - 1)] if number > 0 else []
-        if number + 1 < len(pages):
-            turns.append(_turn(asked, "page.next", token, number + 1, len(pages)))
-        return replace(pages[number], actions=(*turns, *pages[number].actions))
+        return Reply(message=_page(asked.caller.language, token, self._pages[token], int(number)), replace=True)
 
     # --- requests ---
 
@@ -155,11 +156,8 @@ class Answers:
         """The first answer. If it is not sure that it arrived it is given again: Discord takes only one."""
         for last in (False, True):
             try:
-                await self._posts.ask(
-                    "POST", "/interactions/{webhook_id}/{webhook_token}/callback", {"type": kind, "data": body},
-                    files=files, priority=Priority.READ, repeats=0, webhook_id=str(asked.data["id"]),
-                    webhook_token=asked.data["token"],
-                )  # fmt: skip
+                path = f"/interactions/{quote(str(asked.data['id']))}/{quote(asked.data['token'])}/callback"
+                await self._posts.hook("POST", path, {"type": kind, "data": body}, files, when="first")
                 return
             except ChatError as error:
                 if code_of(error) == ANSWERED:
@@ -171,17 +169,32 @@ class Answers:
         """What comes after the first answer. A new message is not sent twice; the rest may be repeated."""
         for last in (method == "POST", True):
             try:
-                await self._posts.ask(
-                    method, "/webhooks/{webhook_id}/{webhook_token}" + path, body, files=files, priority=Priority.READ,
-                    repeats=0 if method == "POST" else 1, webhook_id=str(asked.data["application_id"]),
-                    webhook_token=asked.data["token"],
-                )  # fmt: skip
+                hook = f"/webhooks/{quote(str(asked.data['application_id']))}/{quote(asked.data['token'])}"
+                repeats = int(method != "POST")
+                await self._posts.hook(method, hook + path, body, files, when="later", repeats=repeats)
                 return
             except Unknown:
                 if last:
                     raise
 
 
-def _turn(asked: Asked, sentence: str, token: str, to: int, of: int = 0) -> Action:
-    label = say(asked.caller.language, sentence, n=to + 1, of=of)
+def _paged(language: str, message: Message) -> tuple[str, list[Message], Message]:
+    """By which name the pages of a message are kept ("" if there is one), the pages, and the first as it is shown."""
+    if encode.fits(message):
+        return "", [message], message
+    room = (_turn(language, "page.back", ROOM, 998), _turn(language, "page.next", ROOM, 998, 999))
+    *before, last = encode.paged(replace(message, actions=(*room, *message.actions)))
+    token, pages = secrets.token_urlsafe(9), [*before, replace(last, actions=message.actions)]
+    return token, pages, _page(language, token, pages, 0)
+
+
+def _page(language: str, token: str, pages: Sequence[Message], number: int) -> Message:
+    turns = [_turn(language, "page.back", token, number - 1)] if number > 0 else []
+    if number + 1 < len(pages):
+        turns.append(_turn(language, "page.next", token, number + 1, len(pages)))
+    return replace(pages[number], actions=(*turns, *pages[number].actions))
+
+
+def _turn(language: str, sentence: str, token: str, to: int, of: int = 0) -> Action:
+    label = say(language, sentence, n=to + 1, of=of)
     return Action(id=f"{MORE}{token}:{to}", label=label, style="primary" if of else "plain")

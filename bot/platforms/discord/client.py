@@ -28,6 +28,7 @@ from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 from discord.shard import EventItem, EventType, Shard
 from typing_extensions import override
 
+from bot.platforms.discord.hooks import Hooks
 from bot.platforms.discord.pacer import Pacer, Priority
 from core.errors import Unknown
 
@@ -173,6 +174,7 @@ class Connection(discord.AutoShardedClient):
         self._identify_every = IDENTIFY_EVERY
         self._starts: dict[int, list[float]] = {}  # when each shard started a session, in the last hour
         self._opened = False
+        self.hooks = Hooks(self.http)
         self.http._try_clear_expired_ratelimits = at_most_every(  # type: ignore[method-assign]
             SWEEP_EVERY, self.http._try_clear_expired_ratelimits
         )
@@ -275,6 +277,7 @@ class Connection(discord.AutoShardedClient):
         """Leaves no task and no socket behind."""
         if not self._opened:  # 2.7.1 fails here when it never logged in
             return
+        await self.hooks.close()
         await super().close()
         parts: Any = self
         state: Any = self._connection

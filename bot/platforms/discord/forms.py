@@ -10,6 +10,7 @@ import structlog
 
 from bot.platforms.discord import encode
 from bot.platforms.discord.client import Connection
+from bot.platforms.discord.once import Once
 from bot.platforms.discord.requests import Requests, code_of
 from core.document import spans
 from core.errors import Gone, Poison
@@ -22,6 +23,7 @@ Body = dict[str, Any]
 Files = Sequence[tuple[str, bytes]]
 Ask = Callable[[Body, Files], Awaitable[Any]]
 
+KEPT = 256  # answers that are kept as they were written
 ODD_FORM = (50035, 50006)  # what servers say to components that they do not know
 NO_PERMISSION = 50013
 
@@ -32,6 +34,7 @@ class Forms(Requests):
     def __init__(self, connection: Callable[[], Connection | None], clock: Clock) -> None:
         super().__init__(connection, clock)
         self._rich: bool | None = None
+        self._answers = Once(_answer, KEPT)
 
     @property
     def plain(self) -> bool:
@@ -56,8 +59,11 @@ class Forms(Requests):
         Gives the answer and whether it was Components V2. A message keeps its form when it is edited, whatever the
         server takes now. Pictures are the first to be given up: what they show stands in the text.
         """
-        if not encode.fits(message):
-            message = shortened(message)
+        written: Body | None = None
+        if key is not None or mention:
+            message = message if encode.fits(message) else shortened(message)
+        else:
+            message, written = self._answers(message)  # as many people are given
         rich, bare = not self.plain, without_pictures(message)
         tries = [(message, rich), *([(bare, rich)] if encode.files(message) else []), (bare, not rich)]
         refusal: Poison | Gone | None = None
@@ -66,10 +72,14 @@ class Forms(Requests):
                 log.warning(
                     "discord.form-refused", error=str(refusal), now="components" if as_components else "an embed"
                 )
-            make = encode.posted if as_components else encode.embedded
+            if as_components and written is not None and one is message:
+                body = written
+            else:
+                make = encode.posted if as_components else encode.embedded
+                body = make(one, key, mention=mention or None)
             files = encode.files(one)
             try:
-                return await ask(make(one, key, mention=mention or None), files), as_components
+                return await ask(body, files), as_components
             except (Poison, Gone) as error:
                 code = code_of(error)
                 if code not in ODD_FORM and not (files and code == NO_PERMISSION):
@@ -77,6 +87,12 @@ class Forms(Requests):
                 refusal = refusal or error
         assert refusal is not None
         raise refusal from refusal.__cause__
+
+
+def _answer(message: Message) -> tuple[Message, Body]:
+    """A message without key and mention, as short as it must be, and its body in Components V2."""
+    message = message if encode.fits(message) else shortened(message)
+    return message, encode.posted(message)
 
 
 def shortened(message: Message) -> Message:

@@ -13,14 +13,13 @@ import discord
 from discord.http import Route
 
 from bot.platforms.discord.client import RETRIES, Connection, calling
+from bot.platforms.discord.hooks import PATIENCE, When
 from bot.platforms.discord.pacer import Priority
 from bot.platforms.discord.refusals import refused
 from core.chat import Place
 from core.errors import Busy, ChatError, Gone, Poison, Unknown
 from core.times import Clock
 
-PATIENCE = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
-"""Of the socket alone: aiohttp's limit for the whole begins before the wait for a turn, and a long wait loses it."""
 FAILURES = (
     discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError,
     ValueError, KeyError, TypeError,  # an answer that is not what discord.py takes it for
@@ -53,10 +52,7 @@ class Requests:
 
         `files`: (name, content) of each file that the body's `attachments` speak of.
         """
-        connection = self._connection()
-        if connection is None:
-            raise self._away()
-        self._away_since = None
+        connection = self._connected()
         more: dict[str, Any] = {"timeout": PATIENCE}
         if files:
             more["form"] = _parts(body, files)
@@ -78,15 +74,39 @@ class Requests:
                     found = Unknown(f"an earlier attempt may have been carried out; the last: {found}")
                 raise found from error
 
+    async def hook(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        files: Sequence[tuple[str, bytes]] = (),
+        *,
+        when: When,
+        repeats: int = 0,
+    ) -> None:
+        """The same for the addresses of interactions, which are in nobody's way: `path` is theirs, already quoted."""
+        hooks = self._connected().hooks
+        try:
+            form = _parts(body, files) if files else None
+            await hooks.request(method, path, body, form, when=when, repeats=repeats)
+        except FAILURES as error:
+            raise refused(error, None, self._clock()) from error
+
     async def attachment(self, url: str) -> bytes:
         """What a person attached, from where Discord keeps it."""
-        connection = self._connection()
-        if connection is None:
-            raise self._away()
+        connection = self._connected()
         try:
             return await connection.http.get_from_cdn(url)
         except FAILURES as error:
             raise refused(error, None, self._clock()) from error
+
+    def _connected(self) -> Connection:
+        """`Busy` while there is none."""
+        connection = self._connection()
+        if connection is None:
+            raise self._away()
+        self._away_since = None
+        return connection
 
     def _away(self) -> Busy:
         """The longer there was no connection, the longer until the next try: all places come here at once."""

@@ -50,12 +50,14 @@ class Spots:
         self._me = me
         self.ours: dict[int, None] = {}  # messages in channels under which answers count, oldest first
         self.places: Mapping[int, Place] = {}
+        self.first: Place | None = None  # the oldest of them
         self.copies: set[int] = set()  # channels of others that follow one of ours
         self._threads: dict[int, int] = {}  # thread -> channel, where discord.py may not have it in its cache
 
     def furnish(self, places: Iterable[Place]) -> None:
         """These are our places."""
         self.places = {int(place.channel): place for place in places if place.channel.isdecimal()}
+        self.first = min(self.places.values(), key=lambda place: place.id, default=None)
 
     def stands(self, message: int) -> None:
         """A message that may be answered stands in a channel: a post of ours, a copy, an answer."""

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Coroutine, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from bot.platforms.discord import slash
-from bot.platforms.discord.answers import COMMAND, COMPLETE, MODAL, MORE, PRIVATE, Answers, Asked
+from bot.platforms.discord.answers import COMMAND, COMPLETE, COMPONENT, MODAL, MORE, PRIVATE, Answers, Asked
 from bot.platforms.discord.hearing import Hearing, person
 from bot.platforms.discord.posts import Posts
 from bot.platforms.discord.spots import Spot, Spots
+from bot.platforms.discord.turns import Turns
 from core import attached
 from core.chat import Caller, Desk, Ears, Role
 from core.document import Paragraph, Quote, spans
@@ -28,7 +29,10 @@ from core.text import shorten
 log = structlog.get_logger()
 
 DEFER_AFTER = 0.8  # seconds: whoever asks should see something within one, also when many ask
+FORM_AFTER = 2.0  # the same where a form may come: Discord opens one at once or not at all
 TOO_OLD = 2.5  # seconds an interaction may wait for us before it is of no use to answer
+LATEST = 15.0  # seconds after which what was promised is not begun any more
+AT_ONCE, HOLD = 64, 1.0  # answers that are worked on at a time, and the seconds for which each counts as one of them
 SAVE = "Save as comment"
 
 ADMINISTRATOR, MANAGE_GUILD, MANAGE_MESSAGES = 1 << 3, 1 << 5, 1 << 13
@@ -100,7 +104,7 @@ class Talk:
         """The publication's server: as set, or that of its first place, or the only one there is; "" if not known."""
         if self._home:
             return self._home
-        first = min(self.spots.places.values(), key=lambda place: place.id, default=None)
+        first = self.spots.first
         return self.posts.only_community() if first is None else self.posts.community(first.channel)
 
 
@@ -113,6 +117,7 @@ class Talking:
         self._ears = ears
         self._hearing = hearing
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = Turns(AT_ONCE, HOLD)
         self._private = {spec.name: spec.private for spec in desk.commands()}
 
     def commands(self) -> list[dict[str, Any]]:
@@ -121,9 +126,13 @@ class Talking:
 
     def take(self, data: dict[str, Any]) -> None:
         """An interaction came in."""
-        task = asyncio.create_task(self._guarded(data, asyncio.get_running_loop().time()))
+        _ = self._start(self._guarded(data, asyncio.get_running_loop().time()))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def close(self) -> None:
         """Let what is being answered be answered, for a moment."""
@@ -134,9 +143,6 @@ class Talking:
 
     async def _guarded(self, data: dict[str, Any], since: float) -> None:
         """Whatever goes wrong on our side, the person is told, with a number that the log has too."""
-        if asyncio.get_running_loop().time() - since > TOO_OLD:
-            log.warning("discord.too-late", kind=data.get("type"))
-            return
         try:
             asked = Asked(data, self._talk.caller(data), since)
             try:
@@ -153,11 +159,32 @@ class Talking:
             log.exception("discord.not-answered", kind=data.get("type"))
 
     async def _serve(self, asked: Asked) -> None:
-        answering = asyncio.create_task(self._answer(asked))
-        await asyncio.wait({answering}, timeout=max(0.0, DEFER_AFTER - asked.age))
-        if not answering.done():
-            await self._talk.answers.defer(asked)
-        await self._talk.answers.give(asked, await answering)
+        """Promise an answer in time, whatever else there is to do; give it when its turn has come."""
+        promises: list[asyncio.Task[None]] = []
+        opens = asked.data["type"] == COMPONENT and self._desk.opens(str(asked.data["data"]["custom_id"]))
+
+        def promise_one() -> None:
+            if asked.age < TOO_OLD:  # else it would come too late, and take the time in which others are promised
+                promises.append(self._start(self._talk.answers.defer(asked)))
+
+        after = (FORM_AFTER if opens else DEFER_AFTER) - asked.age
+        timer = asyncio.get_running_loop().call_later(after, promise_one)
+        try:
+            answer = await self._turns(lambda: self._in_time(asked), lambda: asked.deferred)
+        finally:
+            timer.cancel()
+            for promise in promises:
+                await promise
+        if answer is None:
+            log.warning("discord.too-late", kind=asked.data.get("type"))
+            return
+        await self._talk.answers.give(asked, answer)
+
+    async def _in_time(self, asked: Asked) -> Reply | Form | None:
+        """The answer; None where nobody waits for one any more. Nothing is begun then."""
+        if asked.lost or asked.age > (LATEST if asked.deferred else TOO_OLD):
+            return asked.line("busy", ok=False) if asked.deferred and not asked.lost else None
+        return await self._answer(asked)
 
     async def _answer(self, asked: Asked) -> Reply | Form:
         """What the desk, or we ourselves, say to an interaction."""
@@ -217,6 +244,11 @@ class Talking:
         return asked.line("save.no-answer", ok=False)
 
     async def _complete(self, asked: Asked) -> None:
+        await self._turns(lambda: self._offer(asked), lambda: False)
+
+    async def _offer(self, asked: Asked) -> None:
+        if asked.age > TOO_OLD:
+            return  # they have typed on
         command, option, typed = slash.focused(asked.data["data"])
         found = await self._desk.complete(asked.caller, command, option, typed)
         fitting = [one for one in found if 1 <= len(one.value) <= 100][:25]
