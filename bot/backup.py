@@ -16,7 +16,7 @@ from bot.alarms import Alarm
 from bot.settings import Settings
 from core.errors import Refusal
 from core.times import Clock
-from storage import copies, keyfile, ledger
+from storage import copies, ledger
 from storage.copies import Rows
 from storage.db import StorageError
 from storage.memos import Memos
@@ -54,7 +54,7 @@ class Copy:
 def refuse_server(settings: Settings) -> None:
     """Refusal if everything is on a server, whose own tools make copies and bring them back."""
     if settings.server is not None:
-        key = settings.key_file or keyfile.beside(settings.database)
+        key = settings.key
         noted = settings.erasures or ledger.beside(key)
         raise Refusal(
             "the database is on a PostgreSQL server: pg_dump makes copies of it; pg_restore brings one back, and then "

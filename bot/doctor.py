@@ -23,7 +23,7 @@ from core.errors import ConfigError, RondanError, ThinkError
 from core.findings import Finding, State
 from core.times import Clock
 from digest import fonts
-from storage import health, keyfile, places, schema, sources, tables
+from storage import health, places, schema, sources, tables
 from storage.db import Reader, StorageError
 from storage.sources import Source
 
@@ -49,7 +49,7 @@ async def examine(clock: Clock, *, online: bool = False) -> AsyncIterator[Findin
         yield one
     spots: list[Place] = []
     if settings.server is not None:
-        async for one in _on_server(settings.server, _key_of(settings), clock, spots):
+        async for one in _on_server(settings.server, settings.key, clock, spots):
             yield one
     else:
         async for one in _on_disk(settings, clock, spots):
@@ -77,14 +77,9 @@ async def _on_disk(settings: Settings, clock: Clock, spots: list[Place]) -> Asyn
     yield _copies(settings, clock)
 
 
-def _key_of(settings: Settings) -> Path:
-    """Where the key is."""
-    return settings.key_file or keyfile.beside(settings.database)
-
-
 def _modes(settings: Settings) -> Iterator[Finding]:
     """Who may read what is nobody else's business."""
-    files = (Path(".env"), _key_of(settings), *(() if settings.server else (settings.database,)))
+    files = (Path(".env"), settings.key, *(() if settings.server else (settings.database,)))
     for path in files:
         if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
             yield Finding(
@@ -94,7 +89,7 @@ def _modes(settings: Settings) -> Iterator[Finding]:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    keys = _key_of(settings)
+    keys = settings.key
     if settings.database.exists() and not keys.exists():
         yield Finding(
             subject="files", state="fail", sentence=f"the key {keys} is missing: people could not be told apart",
@@ -145,7 +140,7 @@ def _copies(settings: Settings, clock: Clock) -> Finding:
     copies = backup.kept(settings)
     if not settings.backup_keep or not settings.database.exists():
         return Finding(subject="copies", state="ok", sentence=f"{len(copies)}; none is made by itself now")
-    keys = _key_of(settings)  # made at the first start, and never changed
+    keys = settings.key  # made at the first start, and never changed
     newest = next((one for one in (*copies, keys) if one.exists()), None)
     made = datetime.fromtimestamp(newest.stat().st_mtime, UTC) if newest else None
     if made is not None and clock() - made < STALE:

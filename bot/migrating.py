@@ -40,7 +40,7 @@ async def migrate(settings: Settings, address: str, clock: Clock, progress: Call
     try:
         restoring.refuse_begun(database)
         with moving.source(database) as file:
-            key = settings.key_file or keyfile.beside(database)
+            key = settings.key
             await _check(file, key)
             name, moved = await _move(file, address, key, clock, progress)
             return Result(

@@ -93,7 +93,7 @@ async def _make_ready(settings: Settings, copy: Path, clock: Clock) -> None:
     for end in ASIDE:  # of one that was cut off
         unready.with_name(unready.name + end).unlink(missing_ok=True)
     await asyncio.to_thread(copies.copy_verified, copy, unready)
-    db = await SqliteDb.open(unready, settings.key_file or keyfile.beside(database))
+    db = await SqliteDb.open(unready, settings.key)
     try:
         await schema.migrate(db, clock())
         await db.write(lambda tx: copies.doubt(tx, clock()))

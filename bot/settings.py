@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import RondanError
 from core.stances import DEFAULT, Scale, parse_scale
+from storage import keyfile
 
 PREFIX = "RONDAN_"
 
@@ -337,6 +338,11 @@ class Settings(BaseSettings):
     def server(self) -> str | None:
         """The address of the PostgreSQL server that holds everything; None: `database` does, a file."""
         return None if self._postgres is None else self._postgres.get_secret_value()
+
+    @property
+    def key(self) -> Path:
+        """Where the key is: as said, or beside the database."""
+        return self.key_file or keyfile.beside(self.database)
 
     @property
     def web_address(self) -> tuple[str, int] | None:

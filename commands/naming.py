@@ -13,7 +13,7 @@ from commands.topics import about, shown_anew
 from core.chat import Caller
 from core.document import Paragraph, bullets, spans
 from core.errors import Refusal
-from core.filters import parse_filter
+from core.filters import either, parse_filter
 from core.message import Action, Message, MessageBlock, Reply
 from core.pieces import Piece, Topic
 from core.speech import say
@@ -25,6 +25,7 @@ AT_ONCE = 200
 """Most pieces that are re-tagged by one press."""
 SHOWN = 12
 LISTED = 50
+MERGE = "/topic merge"
 LENGTH = 60
 """Most characters of a name; a description may have five times as many."""
 
@@ -177,16 +178,19 @@ async def merge(
     topic: TopicOption,
     into: Annotated[Topic, "The topic that stays.", "残る話題。"],
 ) -> Reply:
-    """Make one topic of two, once you confirmed it: names, pieces and followers go to the one that stays."""
+    """Make one topic of two, once you confirmed it: names, rules, pieces, followers go to what stays."""
     if topic.id == into.id:
         raise Refusal(say(caller.language, "topic.same"))
     n, people = await topics.extent(tools.db, topic.id)
     names = _names(topic, into, caller)
-    asked = say(caller.language, "topic.merge-sure", n=n, people=people, **names)
+    asked = [say(caller.language, "topic.merge-sure", n=n, people=people, **names)]
+    if topic.rule:
+        either([into.rule, topic.rule], caller.language)  # Refusal if it could not go there
+        asked.append(say(caller.language, "topic.merge-rule", rule=topic.rule))
     button = Action(
         id=f"v1:topic-merge:{topic.id}:{into.id}", label=say(caller.language, "topic.merge"), style="danger"
     )
-    return said(caller, asked, actions=(button,))
+    return said(caller, *asked, actions=(button,))
 
 
 @alone("topic-merge", only=MODERATORS)
@@ -195,12 +199,15 @@ async def merge_now(tools: Tools, caller: Caller, what: str) -> Reply:
     gone, into = await _two(tools, caller, what)
 
     async def work(tx: Tx) -> None:
-        await _today(tx, caller, gone)
-        await _today(tx, caller, into)
-        moved = await topics.pieces_about(tx, gone.id, 1 << 30)
         names = [gone.key, *gone.names.values(), *gone.aliases]
-        await _say_in_filters(tools, tx, caller, names, into.name(caller.language), "/topic merge")
+        await _say_in_filters(tools, tx, caller, names, into.name(caller.language), MERGE)
+        theirs, own = await _today(tx, caller, gone), await _today(tx, caller, into)
+        moved = await topics.pieces_about(tx, gone.id, 1 << 30)
         await topics.merge(tx, gone.id, into.id, tools.clock())
+        if theirs.rule:
+            rule = either([own.rule, theirs.rule], caller.language)
+            await topics.set_rule(tx, into.id, rule, tools.clock())
+            await _record(tools, tx, caller, "topic rule", into, own.rule, rule, MERGE)
         for number in moved:
             piece = await pieces.piece(tx, number)
             assert piece is not None
@@ -322,12 +329,15 @@ def _set(caller: Caller, topic: Topic, line: str) -> str:
     )
 
 
-async def _record(tools: Tools, tx: Tx, caller: Caller, act: str, topic: Topic, before: str, after: str) -> None:
+async def _record(
+    tools: Tools, tx: Tx, caller: Caller, act: str, topic: Topic, before: str, after: str, reason: str = ""
+) -> None:
     target = f"topic {topic.key}"
     if before != after:
         await acts.record(
-            tx, actor=actor(caller), act=act, target=target, before=before, after=after, now=tools.clock()
-        )
+            tx, actor=actor(caller), act=act, target=target, before=before, after=after, reason=reason,
+            now=tools.clock(),
+        )  # fmt: skip
 
 
 async def _say_in_filters(tools: Tools, tx: Tx, caller: Caller, names: Sequence[str], name: str, reason: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from commands.moderating import actor, names_in
@@ -96,7 +97,8 @@ async def add(
     if before is not None and before.paused != REMOVED:
         raise Refusal(say(caller.language, "place.already", place=called(before)))
     base = replace(there, language=caller.language, zone=tools.zone, name=before.name if before else "")
-    wanted = _with(caller, base, layout, topics, language, zone, quiet, cap, mention, review, moderators, name)
+    given = _given(caller, base, layout, topics, language, zone, quiet, cap, mention, review, moderators, name)
+    wanted = replace(base, **given)
     check_place(wanted, caller.language)
     now = tools.clock()
 
@@ -134,26 +136,20 @@ async def set_(
     paused: Annotated[bool | None, "yes to stop posting there, no to go on.", "yes で停止、no で再開。"] = None,
 ) -> Reply:
     """Change how a channel is posted to; only what you give."""
-    before = await standing(tools, caller, channel)
-    wanted = _with(caller, before, layout, topics, language, zone, quiet, cap, mention, review, moderators, name)
-    if paused is not None:
-        wanted = replace(wanted, paused=BY_HAND if paused else None)
-    if wanted == before:
-        raise Refusal(say(caller.language, "place.nothing"))
-    check_place(wanted, caller.language)
+    place = await standing(tools, caller, channel)
     now = tools.clock()
-    start, end = wanted.quiet or (None, None)
-    columns: dict[str, Any] = {
-        "layout": wanted.layout, "filter": wanted.filter, "language": wanted.language, "zone": wanted.zone,
-        "quiet_from": start, "quiet_to": end, "cap": wanted.cap, "mention": wanted.mention, "name": wanted.name,
-        "paused": wanted.paused, "review": int(wanted.review),
-        "moderators": " ".join(wanted.moderators),
-    }  # fmt: skip
+
+    def given(today: Place) -> Mapping[str, Any]:
+        _own(caller, today)
+        changes = _given(caller, today, layout, topics, language, zone, quiet, cap, mention, review, moderators, name)
+        if paused is not None:
+            changes["paused"] = BY_HAND if paused else None
+        if replace(today, **changes) == today:
+            raise Refusal(say(caller.language, "place.nothing"))
+        return changes
 
     async def work(tx: Tx) -> Place:
-        changed = await places.change(tx, (before.platform, before.channel), **columns)
-        if changed.layout == "queue" != before.layout:
-            await queueing.fill(tx, changed.id, now)
+        before, changed = await change(tx, place, given, now, caller.language)
         await acts.record(
             tx, actor=actor(caller), act="place set", target=before.address, before=_logged(tools, before),
             after=_logged(tools, changed), now=now,
@@ -165,6 +161,34 @@ async def set_(
     tools.wake()
     sentence = say(caller.language, "place.changed", place=called(changed))
     return said(caller, sentence, described(changed, caller.language), *await _unknown(tools, caller, topics))
+
+
+async def change(
+    tx: Tx,
+    place: Place,
+    given: Callable[[Place], Mapping[str, Any]],
+    now: datetime,
+    language: str = "en",
+    **columns: object,
+) -> tuple[Place, Place]:
+    """Set what is given for a place as it is in the transaction, and nothing else: somebody may have set the rest
+    meanwhile, with which it must go together. `columns` are those that no `Place` has. Gives it before and after.
+    """
+    today = await places.by_id(tx, place.id)
+    if today is None or today.paused == REMOVED:
+        raise Refusal(say(language, "place.none-there", place=place.address))
+    changes = dict(given(today))
+    check_place(replace(today, **changes), language)
+    if "quiet" in changes:
+        changes["quiet_from"], changes["quiet_to"] = changes.pop("quiet") or (None, None)
+    if "moderators" in changes:
+        changes["moderators"] = " ".join(changes["moderators"])
+    if "review" in changes:
+        changes["review"] = int(changes["review"])
+    changed = await places.change(tx, (today.platform, today.channel), **changes, **columns)
+    if changed.layout == "queue" != today.layout:
+        await queueing.fill(tx, changed.id, now)
+    return today, changed
 
 
 @command("place remove", japanese="削除", summary="掲載をやめます。載せた記事は残ります。", roles=HOSTS)
@@ -262,7 +286,7 @@ async def standing(
     return place
 
 
-def _with(
+def _given(
     caller: Caller,
     place: Place,
     layout: Any,
@@ -275,8 +299,8 @@ def _with(
     review: bool | None,
     moderators: str | None,
     name: str | None,
-) -> Place:
-    """A place with what was given put in."""
+) -> dict[str, Any]:
+    """What was given, as a place has it."""
     if layout == "queue" != place.layout and "admin" not in caller.roles:  # it shows what nobody approved yet
         raise Refusal(say(caller.language, "place.queue-admins"))
     if moderators is not None and "admin" not in caller.roles:
@@ -295,7 +319,7 @@ def _with(
         changes["mention"] = "" if nobody else mention
     if moderators is not None:
         changes["moderators"] = moderators_in(moderators, place, caller.language)
-    return replace(place, **changes)
+    return changes
 
 
 async def _unknown(tools: Tools, caller: Caller, topics: str | None) -> Sequence[str]:

@@ -67,31 +67,32 @@ def _age(language: str, span: timedelta) -> str:
 @command("mod approve", japanese="承認", summary="待っている記事を公開します。", roles=MODERATORS, local="part")
 async def approve(tools: Tools, caller: Caller, *, piece: PieceOption) -> Reply:
     """Let a piece that waits for approval out to its places."""
-    now, zone, here = tools.clock(), await _zone(tools, caller), await allowing.moderates(tools.db, caller)
+    now, zone = tools.clock(), await _zone(tools, caller)
 
-    async def work(tx: Tx) -> tuple[Piece, int]:
+    async def work(tx: Tx) -> tuple[Piece, int, datetime | None]:
+        here = await allowing.moderates(tx, caller)
         before = await _waiting(tx, caller, piece, zone, at=here)
         if here is not None:
-            return before, await _decide_there(tx, caller, before, "approve", "", here, now)
-        after = "approved" if before.embargo is not None and before.embargo > now else "published"
+            return before, await _decide_there(tx, caller, before, "approve", "", here, now), None
+        until = before.embargo if before.embargo is not None and before.embargo > now else None
         await acts.record(
             tx,
             actor=actor(caller),
             act="approve",
             target=f"#{before.number}",
             before=before.state,
-            after=after,
+            after="published" if until is None else "approved",
             now=now,
         )
         released = await queueing.release(tx, before.number, now)
         placed = await tools.let_out(tx, before.number, now) if before.state == "held" else ()
         await postings.subject_changed(tx, queueing.SUBJECT, before.number, now)
-        return before, released + len(placed)
+        return before, released + len(placed), until
 
-    done, count = await tools.db.write(work)
+    done, count, until = await tools.db.write(work)
     tools.wake()
-    if here is None and done.embargo is not None and done.embargo > now:
-        return await _scheduled(tools, caller, done, done.embargo)
+    if until is not None:
+        return await _scheduled(tools, caller, done, until)
     return said(caller, say(caller.language, "mod.approved", number=done.number, title=done.title, n=count))
 
 
@@ -139,9 +140,10 @@ async def reject(tools: Tools, caller: Caller, *, piece: PieceOption, reason: Re
 
 
 async def _reject(tools: Tools, caller: Caller, piece: Piece, reason: str, *, again: bool = False) -> Reply:
-    now, zone, here = tools.clock(), await _zone(tools, caller), await allowing.moderates(tools.db, caller)
+    now, zone = tools.clock(), await _zone(tools, caller)
 
     async def work(tx: Tx) -> tuple[Piece, int]:
+        here = await allowing.moderates(tx, caller)
         before = await _waiting(tx, caller, piece, zone, also="approved" if again else "", at=here)
         if here is not None:
             return before, await _decide_there(tx, caller, before, "reject", reason, here, now)

@@ -13,7 +13,7 @@ brackets, colon and space (「」 （） ： U+3000) make no difference. There a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -146,14 +146,24 @@ def renamed(text: str, names: Collection[str], name: str) -> str:
         if is_topic and fold(_bare(token["value"])) in names:
             made, at = made + text[at : token.start("value")] + quoted(name), token.end("value")
     try:
-        root = parse_filter(made + text[at:]).root
+        return _once(made + text[at:])
     except Refusal:
         return text
-    if isinstance(root, Some):  # of alternatives that became the same, one is enough
+
+
+def either(filters: Iterable[str], language: str = "en") -> str:
+    """The filter that takes what one of these takes; an empty one adds nothing. Refusal if it can't be read."""
+    return _once(" OR ".join(dict.fromkeys(filter(None, map(str.strip, filters)))), language)  # OR binds the least
+
+
+def _once(text: str, language: str = "en") -> str:
+    """A filter in which of alternatives that are the same one is left."""
+    root = parse_filter(text, language).root
+    if isinstance(root, Some):
         said = {(one.field, one.value): one.shown for one in root.parts if isinstance(one, Clause)}
         if len(said) < len(root.parts) == sum(isinstance(one, Clause) for one in root.parts):
             return " OR ".join(said.values())
-    return made + text[at:]
+    return text
 
 
 # --- judging ---

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from bot import ingest
@@ -25,13 +25,7 @@ from tests.conftest import found
 from tests.far import Mute
 from tests.far_discord import utc
 from tests.standins.discord import Channel, Discord, Message
-
-
-async def until(true: Callable[[], object], within: float = 10.0) -> None:
-    """Returns when it is true; TimeoutError when it does not come true."""
-    async with asyncio.timeout(within):
-        while not true():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.003)
+from tests.waiting import until
 
 
 class Sitting:

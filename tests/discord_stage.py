@@ -24,7 +24,7 @@ from storage.db import Db, Tx
 from storage.sqlite import SqliteDb
 from tests.conftest import found
 from tests.far import Mute
-from tests.far_discord import Notes
+from tests.far_discord import Notes, caught_up
 from tests.standins.discord import Channel, Discord, Message
 from tests.standins.discord.markdown import plain
 
@@ -104,13 +104,7 @@ class Stage:
 
     async def hear(self) -> None:
         """Returns when what people did has come to the rows."""
-        await self.far.delivered()
-        live = self.chat._live
-        assert live is not None
-        async with asyncio.timeout(5):
-            for session in self.far.hub.sessions.values():
-                while (live._connection._get_websocket(shard_id=session.shard).sequence or 0) < session.seq:  # noqa: ASYNC110 - its socket tells nobody
-                    await asyncio.sleep(0.002)
+        await caught_up(self.far, self.chat)
         await self.ears.fold_all()
 
     async def publish(self, item: Found | None = None) -> int:

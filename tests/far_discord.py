@@ -15,8 +15,23 @@ from core.chat import Chat, Desk, Heard, Located, Place, Read
 from tests.far import Harness, Hearing, Mute, Shown
 from tests.standins.discord import Channel, Discord, Message
 from tests.standins.discord.markdown import plain
+from tests.waiting import until
 
 client.GUILDS_WITHIN = 0.1  # the stand-in tells its servers at once
+
+
+async def caught_up(far: Discord, chat: DiscordChat) -> None:
+    """Returns when the adapter has seen every event that the far side sent."""
+    await far.delivered()
+    live = chat._live
+    assert live is not None
+
+    def all_seen() -> bool:
+        connected = live._connection
+        sessions = far.hub.sessions.values()
+        return all((connected._get_websocket(shard_id=one.shard).sequence or 0) >= one.seq for one in sessions)
+
+    await until(all_seen, 5, every=0.002)
 
 
 class Notes:
@@ -65,13 +80,7 @@ class DiscordHarness:
 
     async def arrived(self) -> None:
         """Returns when the adapter has seen every event that the far side sent."""
-        await self.far.delivered()
-        live = self.discord._live
-        assert live is not None
-        async with asyncio.timeout(5):
-            for session in self.far.hub.sessions.values():
-                while (live._connection._get_websocket(shard_id=session.shard).sequence or 0) < session.seq:  # noqa: ASYNC110 - its socket tells nobody
-                    await asyncio.sleep(0.002)
+        await caught_up(self.far, self.discord)
 
     def _message(self, anchor: str) -> Message:
         container, number = where(self._place.channel, anchor)

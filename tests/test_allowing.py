@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +14,8 @@ from core.message import Action, Reply, to_text
 from core.pieces import Piece
 from core.placing import moderators_in
 from storage import comments, pieces, places, postings
-from storage.db import Tx
 from tests.conftest import SetClock, add_place, found
-from tests.newsroom import MODERATOR, READER, Newsroom
+from tests.newsroom import MODERATOR, READER, Newsroom, meanwhile
 
 LOCAL = replace(READER, person=Person(id="l1", name="Lou"), known_as=frozenset({"l1", "role-7"}))
 """Who moderates `general`, once that names them."""
@@ -74,16 +72,8 @@ async def test_what_came_elsewhere_meanwhile_is_theirs_no_more(
     asked = await room.ask(f"/mod retract #{number}", LOCAL)
     (button,) = asked.message.actions
     assert isinstance(button, Action)
-    before, write = await piece(room, number), room.db.write
-
-    async def later(work: Callable[[Tx], Awaitable[Any]]) -> Any:
-        async def unit(tx: Tx) -> Any:
-            await postings.want(tx, annex.id, "piece", number, due=clock(), now=clock())
-            return await work(tx)
-
-        return await write(unit)
-
-    monkeypatch.setattr(room.db, "write", later)
+    before = await piece(room, number)
+    meanwhile(monkeypatch, room.db, lambda tx: postings.want(tx, annex.id, "piece", number, due=clock(), now=clock()))
     for line in (f"feature #{number}", f"correct #{number}", f"retract #{number} sure:yes"):
         assert "not only at the places" in to_text((await room.desk.ask(LOCAL, f"/mod {line}")).message), line
     assert not (await room.desk.submit(LOCAL, button.id, {"reason": "mine"}, None)).ok
@@ -135,6 +125,19 @@ async def test_help_names_what_they_may_use_there(room: Newsroom) -> None:
     assert "no command" in await refused(room, '/help "mod tag"')
     assert "/mod hide" not in await room.text("/help")
     assert "no command" in await refused(room, '/help "mod hide"', READER)
+
+
+async def test_help_asks_once_for_all_commands(room: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    await named(room)
+    asked, read = [], room.db.read
+
+    async def counted(sql: str, *args: Any) -> Any:
+        asked.append(sql)
+        return await read(sql, *args)
+
+    monkeypatch.setattr(room.db, "read", counted)
+    assert (await room.desk.ask(LOCAL, "/help")).ok
+    assert len([sql for sql in asked if "moderators" in sql]) == 1
 
 
 async def test_completion_offers_hidden_comments_of_their_place_only(room: Newsroom) -> None:
@@ -230,6 +233,22 @@ async def test_they_decide_what_waits_at_their_place_for_that_place(room: Newsro
     await room.text(f"/mod reject {held} reason:late", LOCAL)
     assert "goes out to 1 place" in await room.text(f"/mod approve {held}", MODERATOR)
     assert (await piece(room, held)).state == "published"
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+async def test_a_place_that_is_theirs_no_more_is_not_decided_for(
+    room: Newsroom, monkeypatch: pytest.MonkeyPatch, decision: str
+) -> None:
+    number = await two_places(room, review=1)
+    await named(room, channel="annex")
+    meanwhile(monkeypatch, room.db, lambda tx: places.change(tx, ("web", "annex"), moderators=""))
+    assert (await room.desk.ask(LOCAL, f"/mod {decision} {number}")).ok
+    waiting = [one.place for one in await postings.of_subject(room.db, "piece", number) if one.state == "review"]
+    annex = await places.place_at(room.db, "web", "annex")
+    assert annex is not None
+    assert waiting == [annex.id]
+    log = await room.text(f"/mod log piece:#{number}", MODERATOR)
+    assert f"{decision} here #{number}: review → web:general" in log
 
 
 async def test_not_a_row_of_another_place_changes(room: Newsroom) -> None:

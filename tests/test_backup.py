@@ -67,7 +67,7 @@ async def test_a_copy_made_while_rows_are_written_is_of_one_moment(room: Newsroo
     async def write() -> int:
         n = 0
         while going:
-            await room.db.add(insert, ("x", str(n), "v"))
+            await room.db.put(insert, ("x", str(n), "v"))
             n += 1
         return n
 

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from digest import fonts
+from tests import waiting
 from tests.standins.feeds import FeedServer
 
 ESSAY = """\
@@ -125,11 +126,9 @@ def start(database: Path, verb: str = "run", **settings: str) -> Bot:
     raise AssertionError(f"ended with {process.wait()}: {''.join(lines)}")
 
 
-def until(holds: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.1)
+def until(holds: Callable[[], object]) -> None:
+    """The same while no loop runs."""
+    asyncio.run(waiting.until(holds, 15, every=0.1))
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,16 @@ from storage.db import Args, Db, StorageError
 from storage.sqlite import SqliteDb
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.test_publish import Moody, Stage
+from tests.waiting import until
 
 
 async def eventually(look: Callable[[], Awaitable[object]], wanted: object) -> None:
     """Returns when a look gives what is wanted."""
-    async with asyncio.timeout(5):
-        while await look() != wanted:  # noqa: ASYNC110 - rows tell nobody that they changed
-            await asyncio.sleep(0.005)
+
+    async def shown() -> bool:
+        return await look() == wanted
+
+    await until(shown)
 
 
 class Forum:
@@ -178,11 +181,11 @@ async def test_what_was_noted_outlives_a_failed_write_and_a_cancelled_fold(db: D
         def __init__(self) -> None:
             self.fails = True
 
-        async def add(self, sql: str, row: Args) -> None:
+        async def put(self, sql: str, row: Args) -> None:
             if self.fails:
                 self.fails = False
                 raise StorageError("the disk is full")
-            await db.add(sql, row)
+            await db.put(sql, row)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(db, name)
@@ -284,9 +287,7 @@ async def test_a_recall_before_the_platform_is_there_waits_without_a_warning(
     ears = Collector(db, DEFAULT, clock)
     recalling = asyncio.create_task(ears.recall_missed({"far": cast("Chat", Early())}))
     ears.missed("far")
-    async with asyncio.timeout(5):
-        while not logged:  # noqa: ASYNC110 - a log tells nobody
-            await asyncio.sleep(0.005)
+    await until(lambda: logged)
     assert [(one["event"], one["log_level"]) for one in logged] == [("collect.recall-waits", "info")]
     assert not ears._failures, "nothing failed"
     recalling.cancel()
@@ -343,8 +344,7 @@ async def test_a_recall_keeps_many_events_at_once_and_how_far_it_heard_after_the
             *first, last = self.events
             for event in first:
                 yield event
-            while not db.commits:  # noqa: ASYNC110 - a commit tells nobody else
-                await asyncio.sleep(0.001)
+            await until(lambda: db.commits, every=0.001)
             yield last
 
     db = cast("Refusing", await Refusing.open(tmp_path / "full.db"))
@@ -383,8 +383,6 @@ async def test_a_platform_that_is_slow_to_tell_keeps_no_other_waiting(db: Db, cl
     )
     ears.missed("slow")
     ears.missed("far")
-    async with asyncio.timeout(5):
-        while "far" not in ears._whole:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.005)
+    await until(lambda: "far" in ears._whole)
     assert "slow" not in ears._whole
     recalling.cancel()

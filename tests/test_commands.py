@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from bot import ingest, timers
-from commands.registry import COMMANDS
-from core.message import Form, Reply, to_text
+from commands.registry import ALONE, COMMANDS, PRESSES
+from core.message import Form, Reply, links_of, to_text
 from core.speech import LANGUAGES, SENTENCES
 from storage import sources
 from storage.db import Tx
@@ -33,7 +33,7 @@ async def test_a_digest_counts_each_person_once_and_links_to_the_messages(room: 
     assert "Pieces (1)" in text
     assert "👍 2 · 👎 1 · 🎉 1 · 3 comments by 2 readers" in text
     assert "3 readers responded." in text  # a, b, c; an emoji without a meaning is no answer
-    assert f"http://chat/general/{anchor}" in reply.links
+    assert f"http://chat/general/{anchor}" in links_of(reply.message)
     assert "The library" not in text
     everything = await room.text("/digest period:30d")
     assert f"#{library} The library" in everything
@@ -168,6 +168,18 @@ async def test_comment_pressed_at_a_section_belongs_to_it(room: Newsroom) -> Non
     await room.ears.fold_all()
     rows = await room.db.read("select piece_id, section, text, source from comment")
     assert [tuple(cast("Sequence[Any]", row)) for row in rows] == [(bus, "abcd", "いい考えです", "form")]
+
+
+async def test_the_desk_says_which_buttons_open_forms(room: Newsroom) -> None:
+    await room.publish(found())
+    card = room.chat.room.entries("general")[0]
+    assert card.message is not None
+    kinds = {kind for kind in (*PRESSES, *ALONE) if room.desk.opens(f"v1:{kind}:x")}
+    assert kinds == {"comment", "retract", "queue", "answer", "submit"}
+    for action in card.message.actions:
+        pressed = await room.desk.press(READER, action.id, card.id)
+        assert room.desk.opens(action.id) is isinstance(pressed, Form), action.id
+    assert not any(map(room.desk.opens, ("", "v2:comment:x", "more:a:1", "comment")))
 
 
 async def test_a_stance_button_is_one_voice_and_can_be_taken_back(room: Newsroom) -> None:

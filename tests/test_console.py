@@ -18,6 +18,7 @@ from core.chat import Caller, Choice, Commented, Heard, Place
 from core.commands import CommandSpec
 from core.document import Paragraph, spans
 from core.message import Action, Field, Form, Message, Reply
+from tests import waiting
 
 PLACE = Place(id=1, platform="console", channel="general")
 CARD = Message(
@@ -62,6 +63,9 @@ class Echo:
         message = _say(f"pressed {action} at {anchor}").message
         return Reply(message=Message(title="", blocks=message.blocks, actions=(Action(id="next", label="Next"),)))
 
+    def opens(self, action: str) -> bool:
+        raise NotImplementedError
+
     async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
         self.filled.append(values)
         return _say(f"submitted at {anchor}")
@@ -85,10 +89,8 @@ class Terminal:
         """What was printed since, once `until` is part of it."""
         start = len(self.output.getvalue())
         os.write(self.keys, "".join(f"{line}\n" for line in lines).encode())
-        async with asyncio.timeout(5):
-            while until not in (new := self.output.getvalue()[start:]):  # noqa: ASYNC110 - a print has no event
-                await asyncio.sleep(0.002)
-        return new
+        await waiting.until(lambda: until in self.output.getvalue()[start:], every=0.002)
+        return self.output.getvalue()[start:]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.conftest import found
 from tests.discord_stage import CREATE, POST, essay, shown, stage
 from tests.standins.discord import Channel, Discord
 from tests.test_kill import environment
+from tests.waiting import until
 
 
 async def test_a_thousand_places_get_a_piece_once_each_without_a_refusal(tmp_path: Path) -> None:
@@ -97,16 +98,13 @@ class Program:
         return self.far.count(CREATE, 200) + self.far.count(POST, 201)
 
     async def until_posted(self, count: int) -> None:
-        assert self.process is not None
-        async with asyncio.timeout(30):
-            while self.posted() < count:
-                assert self.process.returncode is None, "it ended by itself"
-                await asyncio.sleep(0.001)
+        process = self.process
+        assert process is not None
+        await until(lambda: process.returncode is not None or self.posted() >= count, 30, every=0.001)
+        assert process.returncode is None, "it ended by itself"
 
     async def until_done(self) -> None:
-        async with asyncio.timeout(40):
-            while self._open():  # noqa: ASYNC110 - the database is another process's
-                await asyncio.sleep(0.05)
+        await until(lambda: not self._open(), 40, every=0.05)
 
     def _open(self) -> int:
         with sqlite3.connect(f"file:{self.folder}/rondan.db?mode=ro", uri=True) as db:

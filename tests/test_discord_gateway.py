@@ -28,10 +28,11 @@ from core.errors import ConfigError
 from storage.db import Db
 from storage.sqlite import SqliteDb
 from tests.conftest import on_sqlite
-from tests.discord_newsroom import DiscordRoom, until
+from tests.discord_newsroom import DiscordRoom
 from tests.far import Hearing, Mute
 from tests.far_discord import Notes, utc
 from tests.standins.discord import Channel, Discord, Message, User, server
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)

@@ -13,10 +13,11 @@ from bot.platforms.discord.hearing import Hearing
 from bot.platforms.discord.spots import Spots
 from core.chat import Place, Reacted, Read
 from storage.db import Db
-from tests.discord_newsroom import DiscordRoom, Sitting, until
+from tests.discord_newsroom import DiscordRoom, Sitting
 from tests.far import Hearing as Ears
 from tests.far_discord import utc
 from tests.standins.discord import Channel, Discord, Message, User
+from tests.waiting import until
 
 EMOJI = """select e.name, r.kind, r.present from reaction r join emoji e on e.id=r.emoji_id join person p on
     p.id=r.person_id order by e.name, r.kind, r.present"""

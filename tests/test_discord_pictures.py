@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.far import say
 from tests.pictured import pictured, png
 from tests.standins.discord import Discord, P
 from tests.test_discord_talk import CALLBACK, World, after, world
+from tests.waiting import until
 
 KEY = "0123456789abcdef01234567"
 DARK, LIGHT = png(10), png(240)
@@ -136,10 +136,12 @@ async def test_an_answer_shows_its_picture(
     monkeypatch.setattr(talk, "DEFER_AFTER", 0.05)
     w.desk.answers["topics"] = after(slow, Reply(message=pictured(DARK, "Dark."), private=private))
     answer = await w.ask()
-    async with asyncio.timeout(5):
-        while not (shown := [one for one in (answer.message, *answer.followups) if one and "Below." in one.text]):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    assert w.far.pictures(shown[0]) == [(DARK, "Dark.")]
+
+    def shown() -> list[Any]:
+        return [one for one in (answer.message, *answer.followups) if one and "Below." in one.text]
+
+    await until(shown)
+    assert w.far.pictures(shown()[0]) == [(DARK, "Dark.")]
 
 
 async def test_files_come_with_a_private_answer_after_its_picture(w: World) -> None:

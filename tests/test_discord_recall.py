@@ -12,9 +12,10 @@ import pytest
 from bot import collect
 from bot.platforms.discord import client
 from storage.db import Db, Tx
-from tests.discord_newsroom import DiscordRoom, Sitting, until
+from tests.discord_newsroom import DiscordRoom, Sitting
 from tests.far_discord import utc
 from tests.standins.discord import Channel, Discord, Guild, Message, P, User
+from tests.waiting import until
 
 EMOJI = ("👍", "👎", "💡", "❤️", "blob:4242")
 HISTORY = "GET /channels/{}/messages"

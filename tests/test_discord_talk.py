@@ -26,6 +26,7 @@ from tests.far import Hearing, Mute, say
 from tests.far_discord import Notes, connected
 from tests.standins.discord import Answer, Channel, Discord, Guild, NoAnswer, User
 from tests.standins.discord.message import walk
+from tests.waiting import until
 
 CALLBACK = "POST /interactions/{}/{}/callback"
 EDIT = "PATCH /webhooks/{}/{}/messages/{}"
@@ -64,6 +65,10 @@ class Scripted(Mute):
         answer = await self._answer(caller, action, anchor)
         assert isinstance(answer, Reply | Form)
         return answer
+
+    @override
+    def opens(self, action: str) -> bool:
+        return action.startswith("v1:comment:")
 
     @override
     async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
@@ -132,6 +137,7 @@ async def w() -> AsyncIterator[World]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our time is short, so that nobody waits for it."""
     monkeypatch.setattr(talk, "DEFER_AFTER", 0.05)
+    monkeypatch.setattr(talk, "FORM_AFTER", 0.3)
 
 
 def after(seconds: float, answer: Any) -> Answering:
@@ -328,9 +334,7 @@ async def test_an_answer_is_seen_by_whom_it_is_for(quick: None, promised: bool, 
     async with world([spec]) as w:
         w.desk.answers["topics"] = after(0.1 if slow else 0, reply("Here.", private=private))
         answer = await w.ask()
-        async with asyncio.timeout(2):
-            while "Here." not in answer.text:  # noqa: ASYNC110 - the promise is taken back first
-                await asyncio.sleep(0.01)
+        await until(lambda: "Here." in answer.text)  # the promise is taken back first
         assert answer.text == "Here."
         assert answer.type == (5 if slow else 4)
         assert [bool(one.flags & 64) for one in (answer.message, *answer.followups) if one] == [private]
@@ -376,6 +380,8 @@ async def test_a_form_is_opened_at_once_or_asked_for_again(w: World, quick: None
     assert (await w.far.submit(w.ria, opened, {"text": "改行\nと *記号* 👍"})).text == "Kept."
     assert w.desk.asked[-1] == ("v1:comment:a:s1", ({"text": "改行\nと *記号* 👍"}, None))
     w.desk.answers["v1:comment:a:s1"] = after(0.1, form)
+    assert (await w.far.press(w.ria, shown, "Comment")).modal is not None, "though others have seen something by then"
+    w.desk.answers["v1:comment:a:s1"] = after(0.4, form)
     late = await (await w.far.press(w.mika, shown, "Comment")).settled()
     assert late.text == sentence("ja", "slow")
 
@@ -426,9 +432,7 @@ async def test_what_discord_refuses_is_tried_as_an_embed_and_else_a_fault_of_our
 
 async def twice(far: Discord, *routes: str) -> None:
     """Returns when each of these was asked twice."""
-    async with asyncio.timeout(3):
-        while any(far.count(route) < 2 for route in routes):  # noqa: ASYNC110 - the stand-in tells nobody
-            await asyncio.sleep(0.01)
+    await until(lambda: all(far.count(route) >= 2 for route in routes))
 
 
 @pytest.mark.parametrize("slow", [0, 0.1])

@@ -22,6 +22,7 @@ from bot.verbs import VERBS
 from core.chat import Place
 from core.speech import say
 from storage import places
+from tests.far_discord import caught_up
 from tests.standins.discord import Answer, Channel, Discord, Guild, Message, NotOffered, P, User
 from tests.standins.discord.markdown import plain
 from tests.standins.discord.message import walk
@@ -130,13 +131,7 @@ class Work:
 
     async def settle(self) -> None:
         """What people did becomes rows, and rows become messages."""
-        await self.far.delivered()
-        live = self.chat._live
-        assert live is not None
-        async with asyncio.timeout(5):
-            for session in self.far.hub.sessions.values():
-                while (live._connection._get_websocket(shard_id=session.shard).sequence or 0) < session.seq:  # noqa: ASYNC110 - its socket tells nobody
-                    await asyncio.sleep(0.002)
+        await caught_up(self.far, self.chat)
         await self.house.collector.fold_all()
         await self.house.publisher.settle_all()
         await self.far.delivered()

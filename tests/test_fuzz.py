@@ -18,7 +18,6 @@ from core.chat import Place
 from core.errors import Refusal
 from core.message import to_text
 from tests.conftest import found
-from tests.discord_newsroom import until
 from tests.far import Hearing
 from tests.far import say as _say
 from tests.far_discord import connected as discord_connected
@@ -28,6 +27,7 @@ from tests.newsroom import MODERATOR, READER, Newsroom
 from tests.standins.discord import Answer, Discord
 from tests.standins.slack import Slack
 from tests.test_web import Ground, ground, playground  # noqa: F401 - a fixture
+from tests.waiting import until
 
 RSS = """<?xml version="1.0"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel>
 <title>論壇</title><link>https://a.example/</link><item><title>夜行バス &amp; <b>x</b></title><guid>1</guid>

@@ -16,6 +16,7 @@ from bot.sources.parser_pool import ParserPool
 from core.document import plain_all
 from core.errors import SourceError
 from tests.standins.feeds import FeedServer
+from tests.waiting import until
 
 URL = "https://pub.example/feed"
 GOOD = "<rss><channel><title>論壇</title><item><title>一</title><guid>1</guid></item></channel></rss>".encode()
@@ -113,10 +114,7 @@ def alive(pid: int) -> bool:
 
 async def until_gone(pid: int) -> None:
     """Wait until a process has ended and been buried; fails after 2 s."""
-    for _ in range(200):
-        if alive(pid):
-            await asyncio.sleep(0.01)
-    assert not alive(pid)
+    await until(lambda: not alive(pid), 2)
 
 
 async def test_a_hanging_parse_is_killed_and_others_hardly_wait() -> None:

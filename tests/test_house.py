@@ -242,6 +242,17 @@ def test_no_error_is_swallowed_without_a_word(path: Path) -> None:
                 assert "#" in lines[node.body[0].lineno - 1], f"{where} gives no reason"
 
 
+def test_one_place_waits_by_looking_again() -> None:
+    """Others say to `until` what they wait for. Stand-ins stand alone."""
+    waiting = {
+        name(path)
+        for path in files("tests")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.While) and [ast.unparse(one)[:19] for one in node.body] == ["await asyncio.sleep"]
+    }
+    assert {one for one in waiting if not one.startswith("tests/standins/")} == {"tests/waiting.py"}
+
+
 # --- rooms: what import-linter can't say ---
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import signal
 import sqlite3
@@ -14,6 +13,7 @@ import pytest
 from bot.platforms.room import Room
 from core.message import to_text
 from tests.test_kill import KILLER, rondan, settled, start
+from tests.waiting import until
 
 CODE = KILLER.replace("bot.publish.trace = strike", "bot.editions.trace = bot.publish.trace = strike").replace(
     "import bot.publish\n", "import bot.publish, bot.editions\n"
@@ -63,9 +63,8 @@ async def test_killed_there_the_digest_still_comes_once(due: Path, tmp_path: Pat
     assert child.returncode == -signal.SIGKILL
     child = start(tmp_path, "-m", "bot", "run")
     try:
-        async with asyncio.timeout(60):
-            while "Digest: all" not in (tmp_path / "rondan.db.web.jsonl").read_text():  # noqa: ASYNC110 - by another process
-                await asyncio.sleep(0.2)
+        shown = tmp_path / "rondan.db.web.jsonl"
+        await until(lambda: "Digest: all" in shown.read_text(), 60, every=0.2)
     finally:
         child.send_signal(signal.SIGTERM)
         child.communicate(timeout=30)

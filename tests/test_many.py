@@ -8,7 +8,7 @@ import asyncio
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,14 +24,9 @@ from tests.conftest import found
 from tests.standins import postgres as pg
 from tests.standins.discord import Channel, Discord
 from tests.test_kill import environment
+from tests.waiting import until
 
 SHARDS, GUILDS = 4, 8
-
-
-async def until(true: Callable[[], Awaitable[bool]], within: float = 60) -> None:
-    async with asyncio.timeout(within):
-        while not await true():  # noqa: ASYNC110 - other processes tell nobody
-            await asyncio.sleep(0.1)
 
 
 @dataclass
@@ -77,7 +72,7 @@ class Town:
                 and heard == set(range(SHARDS))
             )
 
-        await until(so)
+        await until(so, 60, every=0.1)
 
     async def publish(self, name: str) -> None:
         async def work(tx: Tx) -> None:
@@ -96,7 +91,7 @@ class Town:
         async def so() -> bool:
             return min(self.stands(title)) > 0
 
-        await until(so)
+        await until(so, 60, every=0.1)
         await asyncio.sleep(0.5)  # a second one would come at once
         assert self.stands(title) == [1] * len(self.channels)
 
@@ -145,7 +140,7 @@ async def test_a_piece_stands_everywhere_once_whoever_dies(town: Town) -> None:
         rows = await town.db.read("select count(*) as n from reaction where present=1")
         return bool(rows[0]["n"] == GUILDS)
 
-    await until(counted)
+    await until(counted, 60, every=0.1)
 
     await town.start(1)
     await town.shared_out(3)

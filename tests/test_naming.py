@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.sorting import Sorter
 from core.chat import Person
 from core.message import Reply, to_text
-from storage import acts, editions, pieces, places
+from storage import acts, editions, pieces, places, topics
 from tests.conftest import add_place, found
-from tests.newsroom import MODERATOR, READER, Newsroom
+from tests.newsroom import MODERATOR, READER, Newsroom, thoughtless
 
 KIM = replace(MODERATOR, person=Person(id="m2", name="Kim"))
 
@@ -121,6 +122,44 @@ async def test_places_say_a_topic_by_the_name_that_it_has_now(room: Newsroom) ->
     assert await filter_of(room, "both") == 'topic:「Night "owls"」', "it had no name in that language"
     await room.publish(found(tags=("Coaches",)))
     assert len(room.chat.room.entries("both")) == 1
+
+
+async def test_what_a_topic_took_by_its_rule_comes_to_the_one_that_it_became(room: Newsroom) -> None:
+    for name, rule in (("Buses", "word:bus"), ("Coaches", "word:coach -word:trainer"), ("Night", "")):
+        await room.text(f"/topic create {name}", MODERATOR)
+        await room.text(f"/topic rule {name} {rule}", MODERATOR)
+    coach = await room.publish(found("c", title="The coach is late"))
+    asked = await room.ask("/topic merge Coaches Buses", replace(MODERATOR, language="ja"))
+    assert "その規則に当てはまる記事も、そこに入ります。word:coach -word:trainer" in to_text(asked.message)
+    asked = await room.ask("/topic merge Coaches Buses", MODERATOR)
+    assert "What its rule takes goes there too: word:coach -word:trainer" in to_text(asked.message)
+    await room.text("/topic rule Coaches word:coach", MODERATOR)  # which counts, not what was shown
+    assert (await room.desk.press(MODERATOR, asked.message.actions[0].id, None)).ok  # type: ignore[union-attr]
+    assert "Buses (1) · Coaches · word:bus OR word:coach" in await room.text("/topic list", MODERATOR)
+    act = next(one for one in await acts.acts(room.db, "topic buses") if one.act == "topic rule")
+    assert (act.before, act.after, act.reason) == ("word:bus", "word:bus OR word:coach", "/topic merge")
+    new = await room.publish(found("d", title="Another coach"))
+    while await Sorter(room.db, thoughtless, room.clock, room.publisher.wake).some():
+        room.clock.move(days=1)
+    assert [await about(room, one) for one in (coach, new)] == [["Buses"], ["Buses"]]
+    assert (await press(room, "/topic merge Buses Night")).ok
+    assert "Night (2) · Buses, Coaches · word:bus OR word:coach" in await room.text("/topic list", MODERATOR)
+    await room.text("/topic create Trams", MODERATOR)
+    assert "rule" not in to_text((await room.ask("/topic merge Trams Night", MODERATOR)).message)
+    assert (await press(room, "/topic merge Trams Night")).ok
+    assert "word:bus OR word:coach" in await room.text("/topic list", MODERATOR)
+
+
+async def test_topics_whose_rules_are_too_long_together_stay_two(room: Newsroom) -> None:
+    for name in ("Buses", "Coaches"):
+        await room.text(f"/topic create {name}", MODERATOR)
+        await room.text(f"/topic rule {name} {' OR '.join(f'word:{name}{n}' for n in range(99))}", MODERATOR)
+    assert "at most 2000 characters" in to_text((await room.ask("/topic merge Coaches Buses", MODERATOR)).message)
+    ids = [await topics.owner(room.db, name) for name in ("Coaches", "Buses")]
+    pressed = await room.desk.press(MODERATOR, f"v1:topic-merge:{ids[0]}:{ids[1]}", None)
+    assert isinstance(pressed, Reply)
+    assert not pressed.ok
+    assert await topics.owner(room.db, "Coaches") == ids[0]
 
 
 async def test_many_pieces_are_retagged_as_the_preview_said(room: Newsroom) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from bot import owner
 from core.errors import ConfigError, Refusal, RondanError
+from tests.waiting import until
 
 
 async def echo(args: Mapping[str, Any], progress: owner.Progress) -> Any:
@@ -38,9 +39,7 @@ async def serving(database: Path) -> AsyncIterator[None]:
     verbs = {"echo": echo, "refuse": refuse, "fail": fail, "hang": hang}
     task = asyncio.create_task(owner.serve(database, verbs))
     try:
-        async with asyncio.timeout(5):
-            while not owner.answers(database):  # noqa: ASYNC110 - a socket that appears
-                await asyncio.sleep(0.01)
+        await until(lambda: owner.answers(database))
         yield
     finally:
         task.cancel()

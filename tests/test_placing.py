@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
+from bot.house import House
 from core.chat import Caller, Person, Place
 from core.errors import Refusal
 from core.message import to_text
 from core.placing import check_place, quiet_hours
-from storage import places, sources
+from storage import acts, places, postings, queueing, sources
 from storage.db import Db, Tx
 from tests.conftest import SetClock, add_place, found
-from tests.newsroom import MODERATOR, READER, Newsroom
+from tests.newsroom import MODERATOR, READER, Newsroom, meanwhile
+from tests.test_why import house, take, verb  # noqa: F401
 
 HOST = Caller(
     platform="discord", person=Person(id="h1", name="Hana"), channel="11", community="g1",
@@ -117,6 +119,75 @@ async def test_what_can_not_be_is_refused(room: Newsroom, line: str, sentence: s
     japanese = await room.ask(line, replace(ADMIN, language="ja"))
     assert not japanese.ok
     assert sentence not in to_text(japanese.message)
+
+
+async def test_what_another_set_meanwhile_stands(room: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    await room.text("/place add channel:11 quiet:22:00-07:00", HOST)
+    others = {"name": "news", "filter": "word:bus", "paused": "no permission", "quiet_from": "23:00", "cap": 2}
+    meanwhile(monkeypatch, room.db, lambda tx: places.change(tx, ("discord", "11"), **others))
+    reply = await room.desk.ask(HOST, "/place set cap:3 language:ja")
+    told = "ja, UTC, only word:bus, quiet 23:00-07:00, at most 3 a day, PAUSED: no permission"
+    assert to_text(reply.message).split("\n") == ["Changed: news (discord:11).", f"card, {told}"]
+    changed = await place(room.db, "11")
+    assert changed is not None
+    assert (changed.name, changed.filter, changed.paused, changed.quiet, changed.cap, changed.language) == (
+        "news", "word:bus", "no permission", ("23:00", "07:00"), 3, "ja",
+    )  # fmt: skip
+    (act, _) = await acts.acts(room.db, "discord:11")
+    assert (act.act, act.before) == ("place set", f"card, {told.replace('ja', 'en').replace('3 a day', '2 a day')}")
+
+
+async def test_the_shell_sets_what_is_given_and_nothing_else(house: House, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    await verb(house, "place add", address="web:general", quiet="22:00-07:00")
+    held = await take(house, found(), state="held")
+    units: list[Tx] = []
+
+    async def other(tx: Tx) -> None:
+        units.append(tx)
+        await places.change(tx, ("web", "general"), name="news", cap=2)
+
+    meanwhile(monkeypatch, house.db, other)
+    for wrong, sentence in (({}, "nothing to change"), ({"layout": "forum"}, "choose one of card")):
+        with pytest.raises(Refusal, match=sentence):
+            await verb(house, "place set", address="web:general", **wrong)
+    units.clear()
+    more = {"layout": "queue", "review": True, "quiet": "off", "audience": "community"}
+    changed = await verb(house, "place set", address="web:general", **more)
+    assert {key: changed[key] for key in ("name", "cap", "layout", "review", "quiet")} == {
+        "name": "news", "cap": 2, "layout": "queue", "review": True, "quiet": None,
+    }  # fmt: skip
+    assert len(units) == 1, "who dies leaves all or nothing"
+    assert len(await postings.of_subject(house.db, queueing.SUBJECT, held)) == 1
+    assert [row["audience"] for row in await house.db.read("select audience from place")] == ["community"]
+
+
+@pytest.mark.parametrize(
+    ("other", "line", "sentence"),
+    [
+        ({"community": "g2"}, "cap:3", "is not of this community"),
+        ({"layout": "card"}, "layout:queue", "queue"),
+        ({"paused": "removed"}, "cap:3", "is no place"),
+        ({"cap": 3}, "cap:3", "Nothing to change"),
+    ],
+)
+async def test_what_may_be_set_is_asked_of_the_place_as_it_is_then(
+    room: Newsroom, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any], line: str, sentence: str
+) -> None:
+    await add_place(room.db, room.clock, "11", platform="discord", community="g1", layout="queue")
+    meanwhile(monkeypatch, room.db, lambda tx: places.change(tx, ("discord", "11"), **other))
+    reply = await room.desk.ask(HOST, f"/place set {line}")
+    assert not reply.ok
+    assert sentence in to_text(reply.message)
+
+
+async def test_who_was_away_is_purged_though_another_thing_was_set(room: Newsroom) -> None:
+    """That the bot was removed there is taken back by whoever says that it goes on, and by nothing else."""
+    await room.text("/place add channel:11", HOST)
+    await room.db.write(lambda tx: tx.run("update place set left_at=7"))
+    for line, left in (("cap:3", 7), ("paused:yes", None)):
+        await room.text(f"/place set {line}", HOST)
+        rows = await room.db.read("select left_at from place where channel='11'")
+        assert rows[0]["left_at"] == left
 
 
 async def test_a_place_that_showed_nothing_is_forgotten(room: Newsroom) -> None:

@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,11 @@ from storage.db import Db
 from storage.memos import Memos
 from storage.sqlite import SqliteDb
 from tests.conftest import SetClock, add_place, found, on_sqlite
-from tests.discord_newsroom import until
 from tests.far_discord import utc
 from tests.newsroom import Newsroom
 from tests.standins.discord import Discord
 from tests.standins.slack import Slack
+from tests.waiting import until
 
 ESSAY = "# The night bus\n\nIt runs at last.\n"
 WORDS = ("ruby owl under discord", "velvet heron under slack", "hidden words of a form")
@@ -80,12 +79,6 @@ async def asked(port: int, path: str) -> tuple[int, Any]:
         return 0, ""
 
 
-async def eventually(true: Callable[[], Awaitable[object]], within: float = 30) -> None:
-    async with asyncio.timeout(within):
-        while not await true():  # noqa: ASYNC110 - what is waited for is another process
-            await asyncio.sleep(0.05)
-
-
 async def test_two_platforms_one_refuses_us_in_the_night_the_other_goes_on(tmp_path: Path) -> None:
     port = free_port()
     async with contextlib.AsyncExitStack() as stack:
@@ -119,7 +112,7 @@ async def test_two_platforms_one_refuses_us_in_the_night_the_other_goes_on(tmp_p
             async def works() -> bool:
                 return (await asked(port, "/readyz"))[0] == 200
 
-            await eventually(works)
+            await until(works, 30)
             await until(lambda: discord.messages(news) and slack.messages(general), 30)
             mika, ria = discord.user("mika"), slack.person("ria")
             [card] = [one for one in discord.messages(news) if one.buttons]
@@ -137,7 +130,7 @@ async def test_two_platforms_one_refuses_us_in_the_night_the_other_goes_on(tmp_p
                     503, {"ready": False, "reasons": ["discord is not running: see the log"]},
                 )  # fmt: skip
 
-            await eventually(lacks_discord)
+            await until(lacks_discord, 30)
             assert await asked(port, "/healthz") == (200, {"alive": True})
             await (await slack.command(ria, general, "/rondan help")).settled()
             _, metrics = await asked(port, "/metrics")

@@ -15,6 +15,7 @@ from tests import test_slack_whole as slack
 from tests.test_discord_whole import w as on_discord  # noqa: F401 - fixtures are found by their names
 from tests.test_slack_whole import _again  # noqa: F401
 from tests.test_slack_whole import w as on_slack  # noqa: F401
+from tests.waiting import until
 
 WORDS = ("firstword of mine", "secondword of mine", "thirdword of mine")
 EDITED = "editedword of mine"
@@ -127,7 +128,5 @@ async def test_what_is_deleted_is_off_the_disk_without_being_asked(
         await w.settle()
         assert found(w, WORDS[0]) == [WORDS[0]], "in the log still"
         keeping = asyncio.create_task(w.house.keeper.run())
-        async with asyncio.timeout(10):
-            while found(w, WORDS[0]):  # noqa: ASYNC110 - files tell nobody
-                await asyncio.sleep(0.02)
+        await until(lambda: not found(w, WORDS[0]))
         keeping.cancel()

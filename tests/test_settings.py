@@ -28,6 +28,13 @@ def test_nothing_needs_to_be_set() -> None:
     assert (settings.lang, settings.log, settings.feed_allow_private) == ("en", "console", False)
 
 
+def test_the_key_is_beside_the_database_unless_said() -> None:
+    assert given().key == Path("data/rondan.db.key")
+    assert given(database="/far/r.db").key == Path("/far/r.db.key")
+    assert given(database="/far/r.db", key_file="/safe/key").key == Path("/safe/key")
+    assert given(database="postgresql://someone@far/rondan").key == Path("data/rondan.db.key")
+
+
 def test_all_mistakes_at_once_each_with_its_mend(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RONDAN_LANG=fr\nOTHER_PROGRAM=1\nRONDAN_FEEDS_ALLOW_PRIVATE=1\n")
     found = problems(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.far_slack import adapter, connected
 from tests.slack_stage import Stage, stage
 from tests.standins.slack import Channel, Message, Person, Slack
 from tests.standins.slack import sockets as far_sockets
+from tests.waiting import until
 
 
 def far_side() -> tuple[Slack, Channel, Person]:
@@ -33,12 +34,6 @@ def far_side() -> tuple[Slack, Channel, Person]:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "PING", 1.0)  # also the pause after a connection failed
-
-
-async def until(true: Callable[[], object], within: float = 10) -> None:
-    async with asyncio.timeout(within):
-        while not true():  # noqa: ASYNC110 - of what tells nobody
-            await asyncio.sleep(0.01)
 
 
 async def shown(here: Stage, channel: Channel) -> Message:

@@ -20,6 +20,7 @@ from core.message import Reply
 from tests.far import Hearing, Mute, say
 from tests.far_slack import adapter, connected
 from tests.standins.slack import Channel, Person, Slack
+from tests.waiting import until
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -171,9 +172,7 @@ async def test_what_was_not_kept_comes_again_and_counts_once() -> None:
         ears.deaf = True
         await far.react(mika, far.messages(channel)[0], "👍")
         told = far.deliveries[-1]
-        async with asyncio.timeout(30):
-            while len(told.attempts) < 4:  # noqa: ASYNC110 - the stand-in tells nobody
-                await asyncio.sleep(0.005)
+        await until(lambda: len(told.attempts) >= 4, 30)
         await far.delivered()
         assert [one.number for one in told.attempts] == [0, 1, 2, 3]
         assert told.state == "acked"

@@ -20,6 +20,7 @@ from tests.far import Hearing, say
 from tests.far_slack import connected
 from tests.slack_stage import stage
 from tests.standins.slack import Channel, Slack
+from tests.waiting import until
 
 KEY, OTHER = "a" * 24, "b" * 24
 NOW = datetime(2020, 1, 1, tzinfo=UTC)
@@ -79,8 +80,7 @@ async def test_too_many_calls_are_waited_out_by_method_for_all_channels(tmp_path
         far.fail("chat.postMessage", how="ratelimited", delay=1)
         began = asyncio.get_running_loop().time()
         refused = asyncio.create_task(chat.send(here, say("second"), OTHER))
-        while not far.count("chat.postMessage", "ratelimited"):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await until(lambda: far.count("chat.postMessage", "ratelimited"))
         await chat.edit(here, ref, say("edited meanwhile"), KEY)
         assert asyncio.get_running_loop().time() - began < 0.9, "another method is not held up"
         await asyncio.gather(refused, chat.send(there, say("elsewhere"), "c" * 24))

@@ -17,6 +17,7 @@ from tests.conftest import found
 from tests.slack_stage import Stage, stage
 from tests.standins.slack import Channel, Message, Person, Slack, methods
 from tests.standins.slack.api_conversations import reactions_get
+from tests.waiting import until
 
 
 def far_side() -> tuple[Slack, Channel, Person, Person]:
@@ -189,9 +190,7 @@ async def test_people_found_later_have_names(tmp_path: Path) -> None:
             for one in people:
                 await far.say(one, card, "missed")
         await here.ears.recall(here.chat)
-        async with asyncio.timeout(10):
-            while here.chat._nameless:  # noqa: ASYNC110 - of what tells nobody
-                await asyncio.sleep(0.01)
+        await until(lambda: not here.chat._nameless)
         assert {row[0] for row in await here.rows("select name from person")} == {one.name for one in people}
 
 

@@ -20,6 +20,7 @@ from tests.far import Hearing, Mute
 from tests.far_slack import adapter
 from tests.slack_stage import stage
 from tests.standins.slack import Channel, Person, Slack
+from tests.waiting import until
 
 PIECE = ["The night bus", "  It runs at last.", "  Costs"]
 
@@ -150,9 +151,11 @@ async def test_nobody_waits_for_a_name_and_it_comes_along_later(tmp_path: Path) 
         assert await here.rows("select c.text, p.name from comment c join person p on p.id=c.person_id") == [
             ("第一声", ""),
         ]  # fmt: skip
-        async with asyncio.timeout(5):
-            while await here.rows("select name from person") != [("mika",)]:  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0.02)
+
+        async def named() -> bool:
+            return await here.rows("select name from person") == [("mika",)]
+
+        await until(named)
         assert len(await here.rows("select 1 from comment")) == 1
 
 

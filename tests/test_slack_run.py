@@ -17,6 +17,7 @@ from storage.sqlite import SqliteDb
 from tests.far_slack import utc
 from tests.standins.slack import Channel, Message, Slack
 from tests.test_kill import environment
+from tests.waiting import until
 
 CHILD = """
 import sys
@@ -71,13 +72,6 @@ class Program:
         finally:
             connection.close()
 
-    async def until(self, true: object, within: float = 40) -> None:
-        """Returns when a condition over the rows or the far side holds."""
-        assert callable(true)
-        async with asyncio.timeout(within):
-            while not true():  # noqa: ASYNC110 - the database is another process's
-                await asyncio.sleep(0.01)
-
 
 async def prepared(far: Slack, folder: Path, count: int) -> list[Channel]:
     """Places in the layout `thread`, in a new database."""
@@ -120,13 +114,12 @@ async def test_killed_at_any_moment_of_posting_every_place_has_exactly_one(tmp_p
         far.fail("chat.postMessage", times=1_000_000, how="slow", delay=0.03)
         for moment in sorted(dice.sample(range(1, 20), 2)):
             await program.start()
-            await program.until(lambda moment=moment: far.count("chat.postMessage") >= moment)
+            await until(lambda moment=moment: far.count("chat.postMessage") >= moment, 40)  # type: ignore[misc]
             await asyncio.sleep(dice.random() * 0.03)
             await program.kill()
         await program.start()
-        await program.until(
-            lambda: program.rows("select count(*) from posting where state='done'") == [(len(channels),)]
-        )
+        done = "select count(*) from posting where state='done'"
+        await until(lambda: program.rows(done) == [(len(channels),)], 40)
         await program.stop()
         assert [shown(far, one) for one in channels] == [STANDS] * len(channels)
         assert (far.pings, far.unfurling) == ([], [])
@@ -142,14 +135,14 @@ async def test_killed_in_an_event_storm_nothing_acknowledged_is_lost(tmp_path: P
         program = Program(far, tmp_path)
         (program.pieces / "bus.md").write_text(ESSAY)
         await program.start()
-        await program.until(lambda: len(far.messages(channel)) == 3)
+        await until(lambda: len(far.messages(channel)) == 3, 40)
         card = far.messages(channel)[0]
         await far.connected()
         said = [await far.say(mika, card, f"words {number}") for number in range(300)]
-        await program.until(lambda: len(far.acks) > 60)
+        await until(lambda: len(far.acks) > 60, 40)
         await program.kill()
         await program.start()
-        await program.until(lambda: len(program.rows("select 1 from comment")) == len(said))
+        await until(lambda: len(program.rows("select 1 from comment")) == len(said), 40)
         assert {row[0] for row in program.rows("select text from comment")} == {one.text for one in said}
         await program.stop()
 

@@ -26,6 +26,7 @@ from core.speech import say as sentence
 from tests.far import Hearing, Mute, say
 from tests.far_slack import connected
 from tests.standins.slack import Channel, Group, Person, Slack
+from tests.waiting import until
 
 SPECS: list[CommandSpec] = [*COMMANDS.values(), *(one.spec for one in POINTED.values())]
 NAMES = {spec.name for spec in SPECS if spec.on == "line"}
@@ -143,13 +144,6 @@ async def w() -> AsyncIterator[World]:
 
 def events(logged: Sequence[Any]) -> list[str]:
     return [one["event"] for one in logged if one["log_level"] not in ("info", "debug")]
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Returns when it is true, of what tells nobody."""
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 def after(seconds: float, answer: Any) -> Answering:

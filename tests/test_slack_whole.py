@@ -27,6 +27,7 @@ from tests.standins.feeds import FeedServer
 from tests.standins.slack import Answer, Channel, Message, Person, Slack, View
 from tests.standins.slack.world import elements
 from tests.test_discord_whole import ESSAY, FEED
+from tests.waiting import until
 
 COST, SOBA = "The Quiet Cost of Free Parking", "立ち食い蕎麦の値上げ"
 
@@ -247,9 +248,7 @@ async def test_a_double_click_on_a_stance_does_not_take_it_back(w: Work, monkeyp
         await w.place()
         card = await w.publish("en")
         one, two = await asyncio.gather(*(w.far.press(w.ria, card, "👍 Agree") for _ in range(2)))
-        async with asyncio.timeout(5):
-            while not (one.visible or two.visible):  # noqa: ASYNC110 - either may be first
-                await asyncio.sleep(0.005)
+        await until(lambda: one.visible or two.visible)
         await w.settle()
         [row] = await w.house.db.read("select stance from stance")
         assert row["stance"] == "agree"

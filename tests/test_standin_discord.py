@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from tests.standins.discord import Discord, NoAnswer, NotOffered, P
 from tests.standins.discord.driving import QUIET, Bot, hooked, row, running, world
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -374,6 +375,4 @@ async def test_identifies_may_be_strict(discord: Discord) -> None:
         discord.invalidate(resumable=False)
         await asyncio.sleep(0.1)
         assert discord.identifies == 1
-        async with asyncio.timeout(5):
-            while discord.identifies < 2:  # noqa: ASYNC110 (the client tries until it may)
-                await asyncio.sleep(0.01)
+        await until(lambda: discord.identifies >= 2, 5)  # the client tries until it may

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.standins.slack import NotOffered, Slack
 from tests.standins.slack.driving import QUIET, Bot, asking, running, world
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -138,9 +139,7 @@ async def test_a_connection_that_looks_dead_is_left(slack: Slack) -> None:
     async with running(slack) as bot:
         slack.deaf()
         first = slack.connections[0]
-        async with asyncio.timeout(5):
-            while first in slack.connections:  # noqa: ASYNC110 (the client tells nobody)
-                await asyncio.sleep(0.01)
+        await until(lambda: first not in slack.connections)
         slack.deaf(False)
         await slack.connected()
         channel, mika = world(slack)

@@ -12,6 +12,7 @@ import pytest
 
 from bot.thinker import Thinker
 from core.errors import ThinkError
+from tests.waiting import until
 
 MODULE = "tests.slow_worker"
 
@@ -53,9 +54,7 @@ async def test_it_ends_when_idle_and_starts_again() -> None:
         await thinker("read", 1)
         first = thinker.pid
         assert first is not None
-        async with asyncio.timeout(5):
-            while thinker.pid is not None or runs(first):  # noqa: ASYNC110 - another process ends
-                await asyncio.sleep(0.02)
+        await until(lambda: thinker.pid is None and not runs(first))
         assert await thinker("read", 1) == 1
         assert thinker.pid not in (None, first)  # what was read is kept no longer than the process
 

@@ -82,6 +82,9 @@ class House:
             return Form(id="f1", title="Say", submit="Send", fields=())
         return Reply(message=say(f"{action} at {anchor}"), private=anchor is None, replace=True)
 
+    def opens(self, action: str) -> bool:
+        raise NotImplementedError
+
     async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
         return Reply(message=say(f"{form} {dict(values)} at {anchor}"))
 

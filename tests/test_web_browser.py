@@ -23,6 +23,7 @@ from core.chat import Caller, Choice, Commented, Heard, Place, Reacted, Ref, Rem
 from core.commands import CommandSpec
 from core.document import Cited, Code, Heading, Item, List, Paragraph, Quote, Span, Table, spans
 from core.message import Action, Divider, Field, Form, Message, MessageBlock, Reply, Small
+from tests.waiting import until
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 FLAGS = [
@@ -187,6 +188,9 @@ class Library:
             return Form(id="v1:comment", title="コメントする", submit="送信する", fields=(line, stance, file))
         return Reply(message=Message(title="ok", language="ja", blocks=(words("受け取りました。"),)))
 
+    def opens(self, action: str) -> bool:
+        raise NotImplementedError
+
     async def submit(self, caller: Caller, form: str, values: Mapping[str, str], anchor: str | None) -> Reply:
         self.comments.append((values["text"], values["stance"]))
         self.files.append(values["file"])
@@ -322,12 +326,6 @@ async def opened(
     assert [one for one in complaints if forgive not in one] == []
 
 
-async def wait_for(heard: list[Heard], count: int) -> None:
-    async with asyncio.timeout(5):
-        while len(heard) < count:  # noqa: ASYNC110 - the page has no event for it
-            await asyncio.sleep(0.01)
-
-
 # --- what readers do ---
 
 
@@ -362,7 +360,7 @@ async def test_react_with_a_stance_and_with_any_emoji(chromium: Browser, ground:
         await expect(post.get_by_role("button", name="🦉 1")).to_be_visible()
         await chip.click()
         await expect(chip).to_have_count(0)
-        await wait_for(ground.ears.heard, 3)
+        await until(lambda: len(ground.ears.heard) >= 3)
     done = [(one.emoji, one.added) for one in ground.ears.heard if isinstance(one, Reacted)]
     assert done == [("💡", True), ("🦉", True), ("💡", False)]
 

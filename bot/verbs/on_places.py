@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot import owner
 from bot.verbs.registry import Args, verb
+from commands.placing import change
 from core.chat import Place
 from core.errors import Refusal
 from core.placing import REMOVED, WITH_COMMUNITIES, check_place, moderators_in, quiet_hours, split_place, topics_filter
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from bot.house import House
 
 
-_OTHERWISE = ("quiet_from", "quiet_to", "audience", "moderators")  # columns that are checked by functions of their own
 AUDIENCES = ("place", "community", "publication")
 
 
@@ -71,35 +71,29 @@ def check_audience(audience: str | None) -> None:
 async def place_set(house: House, args: Args, progress: owner.Progress) -> dict[str, Any]:
     """Change a place; only what is given. `paused` with an empty text lets it go on."""
     address = split_place(args["address"])
-    changes: dict[str, Any] = {
+    given: dict[str, Any] = {
         name: args[name]
-        for name in ("name", "layout", "zone", "cap", "mention", "community", "audience")
+        for name in ("name", "layout", "zone", "cap", "mention", "community", "review")
         if args.get(name) is not None
     }
     if args.get("lang") is not None:
-        changes["language"] = args["lang"]
+        given["language"] = args["lang"]
     if args.get("filter") is not None or args.get("topics"):
-        changes["filter"] = _filter(args)
+        given["filter"] = _filter(args)
     if args.get("quiet") is not None:
-        changes["quiet_from"], changes["quiet_to"] = quiet_hours(args["quiet"]) or (None, None)
-    if args.get("review") is not None:
-        changes["review"] = int(args["review"])
+        given["quiet"] = quiet_hours(args["quiet"])
     if args.get("paused") is not None:
-        changes["paused"] = args["paused"] or None
-    current = await places.place_at(house.db, *address)
-    if current is None or current.paused == REMOVED:
+        given["paused"] = args["paused"] or None
+    check_audience(args.get("audience"))
+    apart = {} if args.get("audience") is None else {"audience": args["audience"]}
+    place = await places.place_at(house.db, *address)
+    if place is None or place.paused == REMOVED:
         raise Refusal(f"{args['address']} is no place: `rondan place list` shows what there is")
     if args.get("moderators") is not None:
-        changes["moderators"] = " ".join(moderators_in(args["moderators"], current))
-    wanted = {name: value for name, value in changes.items() if name not in _OTHERWISE}
-    if "quiet_from" in changes:
-        wanted["quiet"] = quiet_hours(args["quiet"])
-    if not changes:
+        given["moderators"] = moderators_in(args["moderators"], place)
+    if not given and not apart:
         raise Refusal("nothing to change: give an option such as --filter or --quiet")
-    check_audience(args.get("audience"))
-    check_place(replace(current, **wanted))
-    changed = await places.change_place(house.db, address, **changes)
-    await _fill(house, changed)
+    _, changed = await house.db.write(lambda tx: change(tx, place, lambda _: given, house.clock(), **apart))
     await house.furnish()
     house.publisher.wake()
     return place_json(changed)
