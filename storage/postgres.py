@@ -54,8 +54,10 @@ BEGIN = f"begin isolation level read committed; select pg_advisory_xact_lock({TU
 CONNECT = 10.0  # seconds until a server that does not answer is given up
 STATEMENT = 120.0  # the same while it works on a statement; waiting for a turn is one
 IDLE = "30s"  # after which the server ends a transaction of a process that stands still: others wait for its turn
-AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
-"""Of a read: the server is gone, or going. (A TimeoutError is an OSError.)"""
+AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError,
+        asyncpg.InternalClientError)  # fmt: skip
+"""Of a read: the server is gone, or going. (A TimeoutError is an OSError; the last is what asyncpg says of a connection
+that ends while a statement is begun on it.)"""
 
 
 # --- the text ---

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -370,6 +371,22 @@ async def test_a_server_that_goes_and_comes_back_loses_nothing_that_was_acknowle
     assert await away.read("select 1")
     await away.close()
     await wire.cut()
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.InternalClientError("busy"), asyncpg.InterfaceError("closed"), OSError("cut")]
+)
+async def test_whatever_asyncpg_says_of_a_connection_that_ends_it_is_the_server_that_is_away(
+    db: PgDb, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def fetch(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(db, "_readers", SimpleNamespace(fetch=fetch))
+        with pytest.raises(StorageError, match="is away"):
+            await db.read("select 1")
+    assert await db.read("select 1")
 
 
 async def test_sessions_that_the_server_ends_are_made_anew(db: PgDb, address: str) -> None:
