@@ -29,8 +29,8 @@ log = structlog.get_logger()
 
 AT_ONCE = 50  # feeds under way
 HOURLY = 7 * 24  # items a week
-FLOOD = 10
 UNKEPT = 60.0  # seconds until a feed is asked again whose answer could not be kept, nor that it failed
+FLOOD = 10
 """More new items than this in one poll, and more than half of what the feed shows, is held for a moderator: a publisher
 that changed its ids looks just like that."""
 

@@ -33,8 +33,7 @@ async def piece(
     piece: Annotated[Piece, "Its number, or words of its title.", "番号、または題名の言葉。"],
 ) -> Reply:
     """Show one piece, by its number or by words of its title."""
-    near = (caller.platform, caller.channel, caller.community, caller.language, caller.zone)
-    return await tools.together(("piece", near, Same(piece)), lambda: _shown(tools, caller, piece))
+    return await tools.together(("piece", standpoint(caller), Same(piece)), lambda: _shown(tools, caller, piece))
 
 
 async def _shown(tools: Tools, caller: Caller, piece: Piece) -> Reply:
@@ -85,6 +84,11 @@ async def links_to(tools: Tools, piece: Piece, near: Caller) -> list[str]:
     own = [spot for spot in spots if (spot[0], spot[3]) == (near.platform, near.community)]
     found = [tools.link(*spot[:3]) for spot in own or spots]
     return [one for one in found if one]
+
+
+def standpoint(caller: Caller) -> tuple[object, ...]:
+    """All that an answer depends on of who asks, where everybody who asks there may see the same."""
+    return (caller.platform, caller.channel, caller.community, caller.language, caller.zone)
 
 
 def audience_of(caller: Caller, place: int | None) -> Audience:

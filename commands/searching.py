@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from commands.reading import audience_of, caller_place, links_to
+from commands.reading import audience_of, caller_place, links_to, standpoint
 from commands.registry import Phrases, command
 from commands.saying import said
 from commands.tools import Tools
@@ -45,8 +45,7 @@ async def search(
     ],
 ) -> Reply:
     """Find pieces and comments that hold all of your words."""
-    near = (caller.platform, caller.channel, caller.community, caller.language, caller.zone)
-    return await tools.together(("search", near, query), lambda: _found(tools, caller, query))
+    return await tools.together(("search", standpoint(caller), query), lambda: _found(tools, caller, query))
 
 
 async def _found(tools: Tools, caller: Caller, query: str) -> Reply:

@@ -67,7 +67,7 @@ class Voices:
         texts = [one.text for one in self._read]
         plain = openings(texts)
         cut = [words().read(text, language_of(text)) for text in plain]
-        self._views = _Views.begin(texts, [content for content, _ in cut], beside)
+        self._views = _Views.begin(texts, plain, [content for content, _ in cut], beside)
         self._terms = [_terms(text, chunks) for text, (_, chunks) in zip(plain, cut, strict=True)]
 
     def themes(self, shown: int = SHOWN) -> list[Theme]:
@@ -103,7 +103,8 @@ def themes(spoken: Sequence[Spoken], shown: int = SHOWN) -> list[Theme]:
 def representatives(texts: Sequence[str], k: int) -> list[int]:
     """The places of up to `k` texts that together say most of what all say, the best first."""
     with ThreadPoolExecutor(1) as beside:
-        views = _Views.begin(texts, documents(openings(texts)), beside)
+        plain = openings(texts)
+        views = _Views.begin(texts, plain, documents(plain), beside)
         chance = _chance(views.likeness())
     return [views.bundle[one][0] for one in _cover(chance, [len(group) for group in views.bundle], k)]
 
@@ -125,14 +126,15 @@ class _Views:
     content: list[Sequence[str]]
 
     @classmethod
-    def begin(cls, texts: Sequence[str], content: Sequence[Sequence[str]], beside: Executor) -> Self:
-        """`content`: the words of each text that mean something."""
+    def begin(
+        cls, texts: Sequence[str], plain: Sequence[str], content: Sequence[Sequence[str]], beside: Executor
+    ) -> Self:
+        """Of each text also its `openings`, and as `content` the words that mean something."""
         bundle, characters = bundles(texts)
         kept = [at for at, group in enumerate(bundle) if content[group[0]]]
         firsts = [bundle[at][0] for at in kept]
         room, least, most = _READ
         limit = min(most, max(least, room // max(len(kept), 1)))
-        plain = openings(texts)
         return cls(
             bundle=[bundle[at] for at in kept],
             meaning=beside.submit(embed, [plain[first][:limit] for first in firsts]),

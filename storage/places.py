@@ -103,13 +103,8 @@ async def add(tx: Tx, place: Place, audience: str, now: datetime) -> Place:
     return from_row(rows[0])
 
 
-async def change_place(db: Db, address: tuple[str, str], **changes: object) -> Place:
-    """Set columns of a place. Refusal if there is no such place."""
-    return await db.write(lambda tx: change(tx, address, **changes))
-
-
 async def change(tx: Tx, address: tuple[str, str], **changes: object) -> Place:
-    """The same within a transaction."""
+    """Set columns of a place. Refusal if there is no such place."""
     columns = ", ".join(f"{name}=?" for name in changes)
     if "paused" in changes:  # somebody decided, so what was said there is not purged for the bot's being away
         columns += ", left_at=null"

@@ -139,6 +139,11 @@ async def add_place(db: Db, clock: SetClock, channel: str = "general", **setting
     return await places.add_place(db, Place(**values), "place", clock())  # type: ignore[arg-type]
 
 
+async def change_place(db: Db, address: tuple[str, str], **changes: object) -> Place:
+    """Set columns of a place."""
+    return await db.write(lambda tx: places.change(tx, address, **changes))
+
+
 @pytest.fixture
 async def room(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsroom]:
     """A publication with its desk and one place, `web:general`."""

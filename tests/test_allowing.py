@@ -14,7 +14,7 @@ from core.message import Action, Reply, to_text
 from core.pieces import Piece
 from core.placing import moderators_in
 from storage import comments, pieces, places, postings
-from tests.conftest import SetClock, add_place, found
+from tests.conftest import SetClock, add_place, change_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom, meanwhile
 
 LOCAL = replace(READER, person=Person(id="l1", name="Lou"), known_as=frozenset({"l1", "role-7"}))
@@ -22,7 +22,7 @@ LOCAL = replace(READER, person=Person(id="l1", name="Lou"), known_as=frozenset({
 
 
 async def named(room: Newsroom, ids: str = "role-7 role-8", channel: str = "general", **more: Any) -> None:
-    await places.change_place(room.db, ("web", channel), moderators=ids, **more)
+    await change_place(room.db, ("web", channel), moderators=ids, **more)
 
 
 async def two_places(room: Newsroom, **settings: Any) -> int:
@@ -143,7 +143,7 @@ async def test_help_asks_once_for_all_commands(room: Newsroom, monkeypatch: pyte
 async def test_completion_offers_hidden_comments_of_their_place_only(room: Newsroom) -> None:
     await two_places(room)
     for channel in ("general", "annex"):
-        await places.change_place(room.db, ("web", channel), audience="community")
+        await change_place(room.db, ("web", channel), audience="community")
     writer = replace(READER, roles=frozenset({"reader", "author"}))
 
     async def offered(caller: Caller, command: str) -> list[str]:
@@ -159,7 +159,7 @@ async def test_completion_offers_hidden_comments_of_their_place_only(room: Newsr
 
 async def test_a_piece_is_theirs_if_it_is_nowhere_else(room: Newsroom) -> None:
     both = await two_places(room)
-    await places.change_place(room.db, ("web", "annex"), filter="topic:nothing")
+    await change_place(room.db, ("web", "annex"), filter="topic:nothing")
     alone = await room.publish(found("alone", title="Alone"))
     for name in ("retract", "feature", "correct"):
         await refused(room, f"/mod {name} #{both}")
@@ -215,7 +215,7 @@ async def test_who_lost_the_role_or_asks_from_elsewhere_does_nothing(room: Newsr
         replace(LOCAL, platform="discord"),
     ):
         assert "Only" in await refused(room, "/mod hide 1", nobody)
-    await places.change_place(room.db, ("web", "general"), moderators="")
+    await change_place(room.db, ("web", "general"), moderators="")
     assert "Only" in await refused(room, "/mod hide 1")
 
 

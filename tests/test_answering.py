@@ -11,8 +11,8 @@ from core.message import Form, to_text
 from digest.packing import pack
 from digest.sketch import Reading, Theme
 from digest.worker import JOBS
-from storage import acts, places
-from tests.conftest import add_place, found
+from storage import acts
+from tests.conftest import add_place, change_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
 ANA = replace(READER, person=Person(id="w1", name="Ana"), roles=frozenset({"reader", "author"}))
@@ -77,7 +77,7 @@ async def test_authors_hear_whom_they_may_read_where_they_are(room: Newsroom) ->
         ("far", "community", "other"), ("open", "publication", "other"),
     ):  # fmt: skip
         await add_place(room.db, room.clock, channel, community=community)
-        await places.change_place(room.db, ("web", channel), audience=audience)
+        await change_place(room.db, ("web", channel), audience=audience)
     bus = await asked(newsroom)
     newsroom.clock.move(hours=1)
     await newsroom.publisher.settle_all()  # it was tried at two places first

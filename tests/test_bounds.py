@@ -18,9 +18,9 @@ from commands.registry import COMMANDS
 from core.chat import Caller, Person
 from core.commands import CommandSpec, Option
 from core.message import Form, Message, Reply, message_to_json
-from storage import comments, holding, places
+from storage import comments, holding
 from storage.db import Db
-from tests.conftest import QuietRoom, SetClock, add_place, found
+from tests.conftest import QuietRoom, SetClock, add_place, change_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 from tests.test_digest_whole import think
 from tests.test_gone import rows
@@ -45,7 +45,7 @@ async def world(db: Db, clock: SetClock, tmp_path: Path) -> AsyncIterator[Newsro
     room = Newsroom(db, clock, QuietRoom("web", memory), think=think)
     for name, community in PLACES.items():
         await add_place(db, clock, name, community=community)
-    await places.change_place(room.db, ("web", "town"), moderators="lou")
+    await change_place(room.db, ("web", "town"), moderators="lou")
     number = await room.publish(found(tags=("Transport",)))
     room.clock.move(minutes=5)  # it was tried at a few places first
     await room.publisher.settle_all()
@@ -106,7 +106,7 @@ def values(option: Option) -> tuple[str, ...]:
 async def test_completion_offers_nobody_what_is_not_for_them(world: Newsroom) -> None:
     audience = dict.fromkeys(PLACES, "community")
     for name in PLACES:
-        await places.change_place(world.db, ("web", name), audience="community")
+        await change_place(world.db, ("web", name), audience="community")
     for spec, caller in itertools.product(COMMANDS.values(), CALLERS):
         may = {word for word in _words() if _may(caller, word, audience)}
         for option in spec.options:
@@ -141,7 +141,7 @@ def shown(reply: Reply | Form | Message) -> str:
 async def test_nobody_is_shown_what_is_not_for_them(world: Newsroom) -> None:
     audience = dict(zip(PLACES, ("place", "community", "place", "community", "publication"), strict=True))
     for name in PLACES:
-        await places.change_place(world.db, ("web", name), audience=audience[name])
+        await change_place(world.db, ("web", name), audience=audience[name])
     seen: dict[str, set[str]] = {caller.person.id: set() for caller in CALLERS}
     may = {caller.person.id: {word for word in _words() if _may(caller, word, audience)} for caller in CALLERS}
     async for caller, asked, text in everything(world, CALLERS):

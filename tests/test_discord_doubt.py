@@ -16,8 +16,8 @@ import pytest
 from bot.platforms.discord import lookups, requests
 from core.chat import Absent, CannotTell, Present
 from core.message import Message as Told
-from storage import places, postings
-from tests.conftest import found
+from storage import postings
+from tests.conftest import change_place, found
 from tests.discord_stage import (
     ACTIVE,
     CREATE,
@@ -255,7 +255,7 @@ async def test_a_refusal_of_the_second_attempt_says_nothing_of_the_first(far: Di
             here.chat._live = None
     await here.settle(seconds=11)
     here.chat._live = live
-    await places.change_place(here.db, ("discord", place.channel), paused=None)
+    await change_place(here.db, ("discord", place.channel), paused=None)
     await here.settle(minutes=20)
     await here.db.write(lambda tx: postings.again(tx, "piece", number, None, here.clock()))
     await here.settle(times=3, minutes=1)

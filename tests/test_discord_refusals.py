@@ -14,8 +14,8 @@ from bot.platforms.discord.client import Connection
 from bot.platforms.discord.invite import address, invite
 from bot.platforms.discord.permissions import NEEDED
 from core.errors import ConfigError, RondanError
-from storage import places, postings
-from tests.conftest import found
+from storage import postings
+from tests.conftest import change_place, found
 from tests.discord_stage import (
     CREATE,
     POST,
@@ -89,7 +89,7 @@ async def test_a_missing_permission_is_named_before_discord_would_refuse(
     assert [one["reason"] for one in told] == [paused]
     far.permissions(channel)
     await here.hear()
-    await places.change_place(here.db, ("discord", place.channel), paused=None)
+    await change_place(here.db, ("discord", place.channel), paused=None)
     await here.settle(minutes=1)
     assert (await here.state(number, place))[0] == "done"
     assert any("Other" in line for line in shown(channel))
@@ -105,7 +105,7 @@ async def test_a_permission_taken_between_two_sections_pauses_and_goes_on(here: 
     assert "Send Messages in Threads" in (await here.paused(place) or "")
     far.permissions(channel)
     await here.hear()
-    await places.change_place(here.db, ("discord", place.channel), paused=None)
+    await change_place(here.db, ("discord", place.channel), paused=None)
     await here.settle()
     assert shown(channel) == [*STANDS, "  Noise"]
 

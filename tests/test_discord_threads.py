@@ -13,9 +13,9 @@ from structlog.testing import LogCapture
 from bot.platforms.discord.titles import name_of, title_shown
 from core.document import Heading, spans
 from core.message import Message
-from storage import pieces, places
+from storage import pieces
 from storage.db import Tx
-from tests.conftest import found
+from tests.conftest import change_place, found
 from tests.discord_stage import (
     CREATE,
     POST,
@@ -258,7 +258,7 @@ async def test_a_thread_that_somebody_opened_already_is_used(here: Stage, far: D
     place = await here.place(channel, "card")
     await here.publish(NIGHT)
     thread = await far.start_thread(mika, far.messages(channel)[0], "talk")
-    await places.change_place(here.db, ("discord", place.channel), layout="thread")
+    await change_place(here.db, ("discord", place.channel), layout="thread")
     await here.publish(essay(*SECTIONS, title="The night bus runs"))
     assert lines(thread) == ["It runs at last.", "Costs", "Riders"]
 

@@ -15,9 +15,9 @@ from bot.platforms.room import Room
 from commands.tools import Tools
 from core.chat import Caller, Removed
 from core.message import Message, Reply, to_text
-from storage import editions, places, postings
+from storage import editions, postings
 from storage.db import Db
-from tests.conftest import QuietRoom, SetClock, add_place, found
+from tests.conftest import QuietRoom, SetClock, add_place, change_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
 
 HOST = replace(READER, roles=frozenset({"reader", "host"}))
@@ -155,7 +155,7 @@ async def test_a_clock_that_jumps_makes_none_twice(press: Press) -> None:
 
 async def test_quiet_hours_are_kept(press: Press) -> None:
     room = press.room
-    await places.change_place(room.db, ("web", "general"), quiet_from="17:00", quiet_to="20:00")
+    await change_place(room.db, ("web", "general"), quiet_from="17:00", quiet_to="20:00")
     await room.text("/digest-schedule add hour:18", MODERATOR)
     await room.publish(found())
     room.clock.at = datetime(2026, 11, 20, 18, 1, tzinfo=UTC)
@@ -277,7 +277,7 @@ async def test_the_whole_is_behind_the_button_for_the_community_only(press: Pres
 
 async def test_a_digest_speaks_the_language_and_zone_of_its_place(press: Press) -> None:
     room = press.room
-    await places.change_place(room.db, ("web", "general"), language="ja", zone="Asia/Tokyo")
+    await change_place(room.db, ("web", "general"), language="ja", zone="Asia/Tokyo")
     answer = await room.text("/定期ダイジェスト 追加 時刻:21 曜日:金", replace(MODERATOR, language="ja"))
     assert "金 21:00（Asia/Tokyo）" in answer
     await room.publish(found())

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.house import House
 from bot.sample import load_sample
 from bot.settings import Settings
 from digest import fonts
 from tests.test_playground import PIECE, ask
-from tests.test_web_browser import CHROMIUM, FLAGS
+from tests.test_web_browser import CHROMIUM, launched
 
 pytestmark = [
     pytest.mark.browser,
@@ -37,10 +37,8 @@ async picture => {
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 async def visit(browser: Browser, address: str, locale: str = "en-GB", width: int = 1280) -> tuple[Page, list[str]]:

@@ -21,7 +21,7 @@ from core.pieces import Found
 from core.stances import DEFAULT
 from storage import pieces, places, postings, sources
 from storage.db import Db, Tx
-from tests.conftest import QuietRoom, SetClock, add_place, found
+from tests.conftest import QuietRoom, SetClock, add_place, change_place, found
 
 
 class Moody(QuietRoom):
@@ -346,11 +346,11 @@ async def test_after_a_downtime_the_newest_few_are_posted_and_the_rest_in_one_me
 
 async def test_a_place_that_is_paused_keeps_its_posts_for_later(stage: Stage) -> None:
     await add_place(stage.db, stage.clock)
-    await places.change_place(stage.db, ("web", "general"), paused="renovation")
+    await change_place(stage.db, ("web", "general"), paused="renovation")
     await stage.take(found())
     await stage.settle()
     assert stage.shown() == []
-    await places.change_place(stage.db, ("web", "general"), paused=None)
+    await change_place(stage.db, ("web", "general"), paused=None)
     await stage.settle()
     assert stage.shown() == ["The night bus"]
 

@@ -17,9 +17,9 @@ from core.document import Document, Heading, List, Paragraph, Span, spans
 from core.message import Reply, links_of, to_text
 from core.pieces import PieceState
 from core.tokens import plain, term
-from storage import pieces, places
+from storage import pieces
 from storage.search import Results, search
-from tests.conftest import add_place, found
+from tests.conftest import add_place, change_place, found
 from tests.newsroom import READER, Newsroom
 
 JAPANESE = replace(READER, language="ja")
@@ -276,7 +276,7 @@ async def test_whatever_happens_only_what_may_be_seen_is_found(room: Newsroom, s
     for channel, (community, audience) in PLACES.items():
         if channel != "general":
             await add_place(room.db, room.clock, channel, community=community)
-        await places.change_place(room.db, ("web", channel), audience=audience)
+        await change_place(room.db, ("web", channel), audience=audience)
 
     for step in range(40):
         await act(room, model, dice, step, "、".join(dice.choices(WORDS, k=4)))

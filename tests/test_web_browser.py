@@ -286,6 +286,15 @@ async def playground(path: Path, port: int = 0) -> AsyncIterator[Ground]:
         await room.close()
 
 
+@contextlib.asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """A browser, for as long as it is wanted."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     async with playground(tmp_path) as made:
@@ -294,10 +303,8 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @contextlib.asynccontextmanager

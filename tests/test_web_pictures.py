@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 from typing_extensions import override
 
 from bot.platforms.room import Room
@@ -15,7 +15,7 @@ from core.chat import Caller
 from core.message import Reply
 from tests.pictured import pictured, png
 from tests.test_web import PLACE, House, playground
-from tests.test_web_browser import CHROMIUM, FLAGS
+from tests.test_web_browser import CHROMIUM, launched
 
 DARK, LIGHT = png(10), png(240)
 ALT = 'Picture: "41" <readers> 👍'
@@ -77,10 +77,8 @@ async def test_a_private_answer_brings_its_picture_along(tmp_path: Path, monkeyp
 
 @pytest_asyncio.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.mark.browser
