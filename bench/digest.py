@@ -45,6 +45,7 @@ from core.text import fold
 from core.times import DAY, micros
 from core.tokens import RULES
 from storage import keyfile, schema, tables
+from storage.counts import COUNTED
 from storage.db import Db
 from storage.postgres import PgDb
 from storage.sqlite import SqliteDb
@@ -230,10 +231,16 @@ def _follow(connection: sqlite3.Connection, size: Size) -> None:
     connection.execute(
         "insert into stance_hour select piece_id, at / 3600000000, stance, count(*) from stance group by 1, 2, 3"
     )
+    for table in ("emoji", "stance"):
+        connection.execute(
+            f"""insert into {table}_day
+                select piece_id, hour / 24, {COUNTED[table]}, sum(n) from {table}_hour group by 1, 2, 3"""
+        )
     connection.execute(
-        """insert into comment_score select anchor_id - ?, sum(stance='agree'), sum(stance='disagree'), count(*)
-           from (select anchor_id, person_id, stance, max(at) from reaction join meaning using(emoji_id)
-                 where anchor_id > ? group by 1, 2) group by 1""",
+        """insert into comment_score(comment_id, agree, disagree, n, piece_id)
+           select anchor_id - ?, sum(stance='agree'), sum(stance='disagree'), count(*), piece_id
+           from (select piece_id, anchor_id, person_id, stance, max(at) from reaction join meaning using(emoji_id)
+                 where anchor_id > ? group by 1, 2, 3) group by 1""",
         (size.pieces, size.pieces),
     )
 

@@ -29,9 +29,9 @@ from core.document import Document, Paragraph, spans
 from core.pieces import Found
 from core.stances import DEFAULT
 from core.times import SECOND, micros
-from storage import lanes, postings, schema, sources
+from storage import lanes, schema, sources
 from storage.db import Db, Tx
-from storage.postings import Posting
+from storage.postings import Outcome, Posting
 from storage.sqlite import SqliteDb
 
 CALLER = Caller(platform="web", person=Person(id="p1"), channel="general", community="web")
@@ -103,8 +103,7 @@ async def _settled(db: Db) -> int:
     claimed = await lanes.claim(db, "bench", NOW, 60 * SECOND, 100)
 
     async def settle(place: Place, posting: Posting) -> None:
-        await postings.set_state(db, posting, "done", due=None, now=NOW)
-        await lanes.release(db, place.id, "bench")
+        await lanes.release(db, "bench", posting, Outcome("done"), NOW)
 
     await asyncio.gather(*(settle(*one) for one in claimed))
     return len(claimed)

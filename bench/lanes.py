@@ -17,9 +17,9 @@ from typing import Any
 from bench.engines import engines, opened
 from core.chat import Place
 from core.times import SECOND, micros
-from storage import lanes, postings
+from storage import lanes
 from storage.db import Db, Tx
-from storage.postings import Posting
+from storage.postings import Outcome, Posting
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 PLACES, AT_ONCE = 1_000, 50
@@ -49,8 +49,7 @@ async def _round(db: Db) -> int:
     claimed = await lanes.claim(db, "bench", NOW, 60 * SECOND, AT_ONCE)
 
     async def settle(place: Place, posting: Posting) -> None:
-        await postings.set_state(db, posting, "done", due=None, now=NOW)
-        await lanes.release(db, place.id, "bench")
+        await lanes.release(db, "bench", posting, Outcome("done"), NOW)
 
     await asyncio.gather(*(settle(*one) for one in claimed))
     return len(claimed)

@@ -29,9 +29,9 @@ from core.settle import Delete, Doing, Edit, Find, Leaf, Nothing, Send, Wait, ba
 from core.stances import Scale
 from core.times import SECOND, Clock, moment
 from storage import lanes, pieces, places, postings
-from storage.db import Db, Tx
+from storage.db import Db, StorageError, Tx
 from storage.leases import Share
-from storage.postings import Posting
+from storage.postings import NOTED, Outcome, Posting
 
 log = structlog.get_logger()
 
@@ -144,33 +144,36 @@ class Publisher:
 
     async def _lane(self, place: Place, posting: Posting) -> None:
         until = None  # set: the place is left alone until then, whatever is due there
+        outcome = NOTED
         try:
             chat = self._chats.get(place.platform)
             if chat is None:
                 log.info("publish.platform-off", place=place.address)
                 until = self._clock() + LATER
             elif not self._stopping:
-                await self._advance(chat, place, posting)
+                outcome = await self._advance(chat, place, posting)
         except Exception as error:
             log.exception("publish.lane-failed", place=place.address, error=str(error))
             until = self._clock() + LATER
         finally:
             self._busy.discard(place.id)  # before it is given back: from then on we may get it again
-        if until is None:
-            await lanes.release(self._db, place.id, self.owner)
-        else:
-            await lanes.postpone(self._db, place.id, self.owner, until)
+        try:
+            await lanes.release(self._db, self.owner, posting, outcome, self._clock(), until=until)
+        except StorageError as error:  # then it is ours until its lease ends, and what became of it is worked out again
+            log.error("publish.lane-kept", place=place.address, error=str(error))
+        trace("released")
 
-    async def _advance(self, chat: Chat, place: Place, posting: Posting) -> None:
+    async def _advance(self, chat: Chat, place: Place, posting: Posting) -> Outcome:
         """Bring one posting as far as it goes now."""
         subject = await self._subject(place, posting, chat)
-        if subject is None:
-            return
+        if isinstance(subject, Outcome):
+            return subject
         wanted, piece = subject
         standing = await postings.leaves(self._db, posting.id)
-        begins = not standing and posting.doubted is None
-        if begins and not await beginning.may_begin(self._db, place, posting, piece, self._clock()):
-            return
+        if not standing and posting.doubted is None:
+            not_yet = await beginning.not_yet(self._db, place, posting, piece, self._clock())
+            if not_yet is not None:
+                return not_yet
         wanted = with_removed(wanted, standing, place.language)
         if any(one.name not in standing for one in wanted):
             names = [(one.name, position) for position, one in enumerate(wanted)]
@@ -178,12 +181,12 @@ class Publisher:
             standing = await postings.leaves(self._db, posting.id)
         work = _Work(chat, place, posting, piece)
         for one in wanted:
-            if not await self._settle_leaf(work, one, standing):
-                return
-        await postings.set_state(self._db, posting, "done", due=None, now=self._clock())
-        trace("done")
+            ended = await self._settle_leaf(work, one, standing)
+            if ended is not None:
+                return ended
+        return Outcome("done")
 
-    async def _subject(self, place: Place, posting: Posting, chat: Chat) -> tuple[list[Wanted], Piece | None] | None:
+    async def _subject(self, place: Place, posting: Posting, chat: Chat) -> tuple[list[Wanted], Piece | None] | Outcome:
         """The messages that a posting should be, in order."""
         if posting.subject == "catchup":
             message = await self._catchup(place, posting.subject_id)
@@ -191,19 +194,14 @@ class Publisher:
         if posting.subject in self.shows:
             shown = await self.shows[posting.subject](place, posting.subject_id)
             if shown is None:
-                await self._close(posting, "skipped", f"there is no {posting.subject} {posting.subject_id}")
-                return None
+                return Outcome("skipped", f"there is no {posting.subject} {posting.subject_id}")
             return [Wanted("card", shown if posting.want == "show" else None)], None
         piece = await pieces.piece(self._db, posting.subject_id)
         if piece is None or piece.state in ("held", "approved", "rejected"):
-            await self._close(posting, "skipped", "the piece is not published")
-            return None
+            return Outcome("skipped", "the piece is not published")
         limit, fits = chat.text_limit, chat.fits
         found = leaves(piece, place.layout, place.language, place.zone, self._scale, limit, fits=fits)
         return [*found, *await answered(self._db, place, piece)], piece
-
-    async def _close(self, posting: Posting, state: postings.PostingState, reason: str) -> None:
-        await postings.set_state(self._db, posting, state, due=None, reason=reason, now=self._clock())
 
     async def _catchup(self, place: Place, number: int) -> Message:
         numbers, reason = await postings.catchup(self._db, number)
@@ -212,8 +210,8 @@ class Publisher:
 
     # --- one leaf ---
 
-    async def _settle_leaf(self, work: _Work, wanted: Wanted, standing: dict[str, Leaf]) -> bool:
-        """Take steps until the leaf is as wanted; false if the posting goes no further now."""
+    async def _settle_leaf(self, work: _Work, wanted: Wanted, standing: dict[str, Leaf]) -> Outcome | None:
+        """Take steps until the leaf is as wanted; an outcome if the posting goes no further now."""
         while True:
             leaf = standing[wanted.name]
             digest = _digest_wanted(wanted, work, leaf)
@@ -221,24 +219,24 @@ class Publisher:
             within = 0.0 if work.posting.doubted else work.chat.resend_within(work.place)
             step = next_step(leaf, digest, self._clock(), resend_within=within)
             if isinstance(step, Nothing):
-                return True
+                return None
             if self._stopping:
-                return False  # the posting stays due
+                return NOTED  # the posting stays due
             if isinstance(step, Wait):
                 reason = "the outcome of a post is not known yet"
-                await self._wait(work.posting, step.until, reason, work.posting.attempts)
-                return False
+                return Outcome("waiting", reason, step.until, work.posting.attempts)
             if isinstance(step, Send) and leaf.misses and work.posting.doubted and not _stands_any(standing):
                 await self._db.write(lambda tx: postings.never_sent(tx, work.posting.id))
-                return False
+                return NOTED
             under = standing[wanted.under].ref if wanted.under else None
             if isinstance(step, Send | Edit) and wanted.message is not None:
                 wanted = replace(wanted, message=await self._draw(wanted.message))
             try:
                 match step:
                     case Send():
-                        if not await self._send(work, wanted, leaf, step, under):
-                            return False
+                        not_now = await self._send(work, wanted, leaf, step, under)
+                        if not_now is not None:
+                            return not_now
                     case Find():
                         await self._find(work, wanted, leaf, step, under)
                     case Edit():
@@ -247,17 +245,16 @@ class Publisher:
                         await self._delete(work, wanted, step.ref)
             except ChatError as error:
                 in_doubt = isinstance(step, Find) or (isinstance(step, Send) and step.again)
-                await self._failed(work, wanted, error, in_doubt)
-                return False
+                return await self._failed(work, wanted, error, in_doubt)
             standing[wanted.name] = (await postings.leaves(self._db, work.posting.id))[wanted.name]
 
-    async def _send(self, work: _Work, wanted: Wanted, leaf: Leaf, step: Send, under: Ref | None) -> bool:
-        """False when it was not its turn."""
+    async def _send(self, work: _Work, wanted: Wanted, leaf: Leaf, step: Send, under: Ref | None) -> Outcome | None:
+        """An outcome when it was not its turn."""
         message = wanted.message
         assert message is not None
         digest = message.digest()
-        if leaf.doing is None and not await self._is_tried(work):
-            return False
+        if leaf.doing is None and (not_now := self._is_tried(work)) is not None:
+            return not_now
         if not step.again:
             await self._begin(work, wanted, "send", digest)
         trace("begun")
@@ -269,20 +266,20 @@ class Publisher:
         await self._stands(work, wanted, ref, known)
         if step.again:
             self.surfaced(work.place.platform)
-        return True
+        return None
 
-    async def _is_tried(self, work: _Work) -> bool:
-        """Whether this place may be sent the subject now; otherwise the posting waits, or is stuck."""
+    def _is_tried(self, work: _Work) -> Outcome | None:
+        """None if this place may be sent the subject now; otherwise the posting waits, or is stuck."""
         match self._canary.verdict(work.trial, work.place.id):
             case "go":
-                return True
+                return None
             case "wait":
                 until = self._clock() + timedelta(seconds=self._canary.pause(work.trial))
-                await self._wait(work.posting, until, "a few other places go first", work.posting.attempts)
+                return Outcome("waiting", "a few other places go first", until, work.posting.attempts)
             case "stop":
-                reason = f"refused at {canary.FIRST} other places of {work.place.platform}, so not sent here"
-                await self._close(work.posting, "stuck", reason)
-        return False
+                return Outcome(
+                    "stuck", f"refused at {canary.FIRST} other places of {work.place.platform}, so not sent here"
+                )
 
     async def _begin(self, work: _Work, wanted: Wanted, doing: Doing, digest: str | None) -> None:
         await postings.begin(self._db, work.posting.id, wanted.name, doing, digest, self._clock())
@@ -327,11 +324,7 @@ class Publisher:
 
     # --- when it does not go well ---
 
-    async def _wait(self, posting: Posting, until: datetime, reason: str, attempts: int) -> None:
-        now = self._clock()
-        await postings.set_state(self._db, posting, "waiting", due=until, reason=reason, attempts=attempts, now=now)
-
-    async def _failed(self, work: _Work, wanted: Wanted, error: ChatError, in_doubt: bool) -> None:
+    async def _failed(self, work: _Work, wanted: Wanted, error: ChatError, in_doubt: bool) -> Outcome:
         """What an error means for this posting and this place.
 
         `in_doubt`: an earlier attempt may have arrived, of which this refusal says nothing.
@@ -346,17 +339,19 @@ class Publisher:
             case Gone(what="message"):
                 self._canary.left(work.trial, place.id)
                 await self._db.write(lambda tx: self._withdrawn(tx, posting, wanted, now))
+                return NOTED
             case Gone():
                 self._canary.left(work.trial, place.id)
                 await self._db.write(lambda tx: self._pause(tx, place, reason))
+                return NOTED
             case Busy():
                 self._canary.left(work.trial, place.id)
-                await self._wait(posting, error.until, reason, posting.attempts)
+                return Outcome("waiting", reason, error.until, posting.attempts)
             case Poison():
                 self._canary.refused(work.trial, place.id)
-                await self._close(posting, "stuck", reason)
+                return Outcome("stuck", reason)
             case _:  # an outage may last a night: what is not refused is tried until it goes, at most once an hour
-                await self._wait(posting, now + back_off(attempts), reason, attempts)
+                return Outcome("waiting", reason, now + back_off(attempts), attempts)
 
     async def _withdrawn(self, tx: Tx, posting: Posting, wanted: Wanted, now: datetime) -> None:
         """Our message was deleted by somebody else: this place shows nothing of it until told otherwise."""

@@ -22,7 +22,7 @@ from core.pieces import Piece
 from core.responses import Voice
 from core.speech import say, say_all
 from storage import comments, places, postings
-from storage.db import Args, Db, Dialect, Reader, Row, Tx
+from storage.db import Args, Db, Dialect, Reader, Row, Step, Tx
 
 T = TypeVar("T")
 Reach = frozenset[int] | None
@@ -118,8 +118,12 @@ class _Asking(Db):
         return await self._db.write(unit)
 
     @override
-    async def put(self, sql: str, row: Args) -> None:
-        await self.write(lambda tx: tx.run(sql, *row))
+    async def put(self, sql: str, row: Args, *then: Step) -> None:
+        async def unit(tx: Tx) -> None:
+            for text, args in ((sql, row), *then):
+                await tx.run(text, *args)
+
+        await self.write(unit)
 
     @override
     async def close(self) -> None:

@@ -36,7 +36,6 @@ log = structlog.get_logger()
 
 COUNTED = 3000  # newest pieces of a window whose readers and comments are counted
 READ = 30  # of these, those that are read and may be shown
-TOGETHER = 4  # pieces that are made of their rows at a stretch
 STILL = 3
 HOT = 8
 PLAINLY = 10  # pieces that are told of where nothing was thought
@@ -105,7 +104,7 @@ async def gather(
     """Everything that a digest of a window says on topics (none for all). What can't be thought is left out of it."""
     found = await _pieces(tools, topics, window)
     shown = [*found.pieces[:READ], *found.still]
-    texts = await _texts(tools, shown)
+    texts = await pieces.pieces(tools.db, shown)
     spoken = await digests.spoken(tools.db, found.all, window.start, window.end, audience)
     reading, numbers, responses, changes = await asyncio.gather(
         _read(tools, texts, spoken, topics[0] if len(topics) == 1 else None),
@@ -150,12 +149,6 @@ async def _pieces(tools: Tools, topics: Sequence[Topic], window: Window) -> _Fou
     if len(ids) > 1:
         total = len(numbers)
     return _Found(list(numbers), total, list(still)[:STILL])
-
-
-async def _texts(tools: Tools, numbers: Sequence[int]) -> list[Piece]:
-    """Pieces, a few at a time: making a long one of its row takes a while, and the loop has other things to do."""
-    parts = [numbers[at : at + TOGETHER] for at in range(0, len(numbers), TOGETHER)]
-    return [piece for part in parts for piece in await pieces.pieces(tools.db, part)]
 
 
 async def _changes(tools: Tools, topics: Sequence[Topic], window: Window) -> tuple[Any, ...]:
@@ -213,26 +206,26 @@ async def _numbers(
     """What readers did, and how much that is against the window before. Too few people are not told apart."""
     db = tools.db
     start, end = window.start, window.end
-    people = await digests.people(db, found.all, start, end, audience)
-    stances = await digests.stances(db, found.all, start, end)
     hours = await digests.comments_by_hour(db, found.all, start, end, audience)
+    now = await digests.readers(db, found.all, start, end, audience, sum(hours.values()))
     hot = await digests.heat(db, list(texts), start, end, audience, tools.least, HOT)
     emoji = await digests.reactions(db, found.all, start, end)
-    people_before, stances_before, comments_before = 0, dict[str, int](), 0
+    then, comments_before = digests.Readers(), 0
     if (before := window.before()) is not None:
         earlier = (await _pieces(tools, topics, before)).all
-        people_before = await digests.people(db, earlier, before.start, before.end, audience)
-        stances_before = await digests.stances(db, earlier, before.start, before.end)
         comments_before = await digests.comments(db, earlier, before.start, before.end, audience)
-    if sum(stances.values()) < tools.least:
-        stances = {}
-    if sum(stances_before.values()) < tools.least:
-        stances_before = {}
+        then = await digests.readers(db, earlier, before.start, before.end, audience, comments_before)
+    by_piece = now.more or then.more  # both are counted alike
+    stances, stances_before = (
+        counted if sum(counted.values()) >= tools.least else {}
+        for counted in (one.by_piece if by_piece else one.stances for one in (now, then))
+    )
     return Numbers(
-        people=people,
-        more=people >= digests.MOST_PEOPLE,
-        compared=before is not None and people_before >= tools.least,
-        people_before=people_before,
+        people=now.people,
+        more=now.more,
+        compared=before is not None and then.people >= tools.least,
+        people_before=then.people,
+        more_before=then.more,
         comments=sum(hours.values()),
         comments_before=comments_before,
         stances=tuple(
@@ -284,7 +277,7 @@ def _timeline(hours: Mapping[datetime, int], window: Window) -> tuple[tuple[date
 async def rows_of(tools: Tools, sketch: Sketch, viewer: Viewer) -> Rows:
     """What a sketch speaks of as it is now, as somebody may see it."""
     numbers = sorted(sketch.spoken_of())
-    texts = await _texts(tools, numbers)
+    texts = await pieces.pieces(tools.db, numbers)
     voices = await digests.voices(tools.db, sketch.quoted(), viewer.audience)
     links = await piece_links(tools, texts, viewer)
     named = [(key, await pieces.topic_named(tools.db, key)) for key in sketch.topics]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.chat import Commented, Reacted
-from core.times import HOUR, micros
+from core.times import micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,3 @@ def fold_comment(old: CommentState | None, event: Commented) -> CommentState:
         return new
     newest = max(old, new, key=lambda one: (bool(one.text), one.edited or 0, one.text))
     return CommentState(newest.text, min(old.at, new.at), newest.edited)
-
-
-def hour_of(at: int) -> int:
-    """The hour bucket of a time in microseconds: whole hours since 1970."""
-    return at // HOUR

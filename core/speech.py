@@ -62,6 +62,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "digest.retracted": ("Withdrawn on {day}:", "{day}に取り下げ:"),
     "digest.titled": ("was titled “{title}”", "旧題「{title}」"),
     "digest.before": (" In the span before: {people:reader}, {comments:comment}.", "前の期間は読者{people}人、コメント{comments}件でした。"),
+    "digest.before-more": (" In the span before: {people:reader} or more, {comments:comment}.", "前の期間は読者{people}人以上、コメント{comments}件でした。"),
     "digest.by-model": ("Written by AI from the sources in brackets; the rest is quoted.", "AIが［ ］内の出典をもとに書いた文です。ほかは原文の引用です。"),
     "digest.hottest": ("Sections that drew most:", "反響の大きい節:"),
     "digest.heat": ("“{heading}” of #{piece}: {people:reader}", "#{piece}「{heading}」: 読者{people}人"),

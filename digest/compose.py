@@ -297,7 +297,8 @@ class _Composer:
         name = "digest.people-more" if numbers.more else "digest.people"
         text = self._say(name, people=numbers.people)
         if numbers.compared:
-            text += self._say("digest.before", people=numbers.people_before, comments=numbers.comments_before)
+            name = "digest.before-more" if numbers.more_before else "digest.before"
+            text += self._say(name, people=numbers.people_before, comments=numbers.comments_before)
         return text
 
     def _most_answered(self) -> Iterable[Span]:

@@ -32,7 +32,8 @@ def of_digest(numbers: Numbers, title: str, language: str, scale: Scale) -> Pict
         return say(language, "picture.changed", what=what, change=_change(now, before)) if numbers.compared else what
 
     people = say(language, "picture.readers-more" if numbers.more else "picture.readers", n=numbers.people)
-    readers = people if numbers.more else changed(people, numbers.people, numbers.people_before)
+    told_apart = not numbers.more and not numbers.more_before
+    readers = changed(people, numbers.people, numbers.people_before) if told_apart else people
     comments = say(language, "picture.comments", n=numbers.comments)
     comments = changed(comments, numbers.comments, numbers.comments_before)
     told = {key: (now, before if numbers.compared else 0) for key, now, before in numbers.stances}

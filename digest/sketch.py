@@ -99,6 +99,7 @@ class Numbers:
     more: bool = False
     compared: bool = False
     people_before: int = 0
+    more_before: bool = False
     comments: int = 0
     comments_before: int = 0
     stances: tuple[tuple[str, int, int], ...] = ()

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from storage.db import Args, Db, Dialect, Row, StorageError, Tx
+from storage.db import Args, Db, Dialect, Row, Step, StorageError, Tx
 from storage.sqlite import SqliteDb
 
 T = TypeVar("T")
@@ -62,12 +62,13 @@ class CountingDb(SqliteDb):
             return await super().write(unit)
 
     @override
-    def put(self, sql: str, row: Args) -> Coroutine[Any, Any, None]:
-        return self._put_counted(sql, row) if counts(sql) else super().put(sql, row)
+    def put(self, sql: str, row: Args, *then: Step) -> Coroutine[Any, Any, None]:
+        changes = counts(sql) or any(counts(text) for text, _ in then)
+        return self._put_counted(sql, row, *then) if changes else super().put(sql, row, *then)
 
-    async def _put_counted(self, sql: str, row: Args) -> None:
+    async def _put_counted(self, sql: str, row: Args, *then: Step) -> None:
         with self._counted(lambda: True):
-            await super().put(sql, row)
+            await super().put(sql, row, *then)
 
     @contextlib.contextmanager
     def _counted(self, changed: Callable[[], bool]) -> Iterator[None]:

@@ -22,6 +22,8 @@ from core.identity import Whose
 
 T = TypeVar("T")
 Args = Sequence[Any]
+Step = tuple[str, Args]
+"""A statement with its values."""
 
 
 class StorageError(RondanError):
@@ -106,9 +108,10 @@ class Db(Reader, Protocol):
         """Run a unit of work in one transaction; returns after the commit. What it raises undoes it alone."""
         ...
 
-    async def put(self, sql: str, row: Args) -> None:
-        """One statement that stands alone, such as an event's row or what becomes of a posting; returns after it is
-        durable. Those that wait at the same time share one commit, and what one of them breaks is not kept of any.
+    async def put(self, sql: str, row: Args, *then: Step) -> None:
+        """One statement that stands alone, such as an event's row, or it and others that stand or fall with it; returns
+        after it is durable. Those that wait at the same time share one commit, and what one of them breaks is not kept
+        of any.
         """
         ...
 
@@ -121,7 +124,7 @@ TURN = 0.02  # seconds after which units are committed, and rows have their turn
 
 
 Unit = Callable[[Tx], Awaitable[Any]]
-Rows = dict[str, list[Args]]  # by statement
+Rows = list[tuple[str, list[Args]]]  # by statement, in the order in which they are done
 Outcome = tuple[Any, Exception | None]
 Waiting = list[asyncio.Future[Any]]
 
@@ -134,7 +137,7 @@ class Queue:
 
     def __init__(self) -> None:
         self._units: list[tuple[Unit, asyncio.Future[Any]]] = []
-        self._rows: dict[str, tuple[list[Args], Waiting]] = {}
+        self._rows: dict[tuple[str, ...], tuple[list[tuple[Args, ...]], Waiting]] = {}
         self._change = asyncio.Event()
         self._closed = False
 
@@ -146,14 +149,15 @@ class Queue:
         self._change.set()
         return await done
 
-    async def row(self, sql: str, row: Args) -> None:
-        """Returns once the row is durable."""
+    async def row(self, sql: str, row: Args, *then: Step) -> None:
+        """Returns once the row is durable, and with it what stands or falls with it."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.check_open()
-        group = self._rows.get(sql)
+        texts = (sql, *(text for text, _ in then)) if then else (sql,)
+        group = self._rows.get(texts)
         if group is None:
-            group = self._rows[sql] = ([], [])
-        group[0].append(row)
+            group = self._rows[texts] = ([], [])
+        group[0].append((row, *(args for _, args in then)) if then else (row,))
         group[1].append(done)
         self._change.set()
         await done
@@ -179,16 +183,17 @@ class Queue:
     def take_rows(self) -> tuple[Rows, Waiting]:
         """The rows that share the next commit, and who waits for them in the same order."""
         left = ROWS if not self._units else sys.maxsize
-        taken: Rows = {}
+        taken: Rows = []
         waiting: Waiting = []
         while self._rows and left:
-            sql = next(iter(self._rows))
-            rows, told = self._rows.pop(sql)
+            texts = next(iter(self._rows))
+            rows, told = self._rows.pop(texts)
             if len(rows) > left:  # behind the other statements, so that each has its turn
-                self._rows[sql] = (rows[left:], told[left:])
-            taken[sql] = rows[:left]
-            waiting += told[:left]
-            left -= len(taken[sql])
+                self._rows[texts] = (rows[left:], told[left:])
+                rows, told = rows[:left], told[:left]
+            taken += zip(texts, map(list, zip(*rows, strict=True)), strict=True)
+            waiting += told
+            left -= len(rows)
         return taken, waiting
 
     def take_units(self) -> list[tuple[Unit, asyncio.Future[Any]]]:

@@ -1,22 +1,25 @@
-"""The numbers under a digest, from the counts by hour and the folded rows. Windows are half open: [start, end)."""
+"""The numbers under a digest, from the counts and the folded rows. Windows are half open: [start, end)."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.responses import Change, PieceNumbers, Spoken, Voice
 from core.times import HOUR, micros, moment
+from storage import counts
 from storage.audience import Audience
 from storage.comments import VOICE, voice
-from storage.db import Db, Reader, Row, marks
+from storage.db import Reader, Row, marks
 
-MOST_PEOPLE = 20_000
+MOST_SAID = 10_000
+"""Stances and comments, each, among which different people are told apart."""
 SPOKEN = 1000
 """Comments that are read for a digest."""
 STANDING = 200
-"""Of these, featured or answered ones of each 400 pieces: more never stand out."""
+"""Of these, answered ones: more never stand out."""
 
 
 async def pieces_between(
@@ -46,112 +49,154 @@ async def answered_between(db: Reader, start: datetime, end: datetime, topic: in
                 from piece p where {about} p.state='published' and p.published_at < ?
                 order by n desc, p.id desc limit ?) as answered
             where n > 0 order by n desc, id desc""",
-        _hour(start), _hour_end(end), *args, micros(start), limit,
+        counts.first_hour(start), counts.hour_after(end), *args, micros(start), limit,
     )  # fmt: skip
     return [row["id"] for row in rows]
-
-
-def _hour(at: datetime) -> int:
-    return micros(at) // (3600 * 1_000_000)
-
-
-def _hour_end(at: datetime) -> int:
-    """The first hour bucket after the window: the bucket that `at` falls into still counts."""
-    return -(-micros(at) // (3600 * 1_000_000))
 
 
 async def numbers(
     db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience
 ) -> dict[int, PieceNumbers]:
-    """Stances, reactions and comments of pieces in a window (whole hours for the first two)."""
-    found: dict[int, PieceNumbers] = {}
-    for at in range(0, len(pieces), 400):
-        some = pieces[at : at + 400]
-        places = marks(len(some))
-        for row in await db.read(f"select id, published_at from piece where id in ({places})", *some):
-            found[row["id"]] = PieceNumbers(piece=row["id"], published=moment(row["published_at"]))
-        hours = (_hour(start), _hour_end(end))
-        for row in await db.read(
-            f"""select piece_id, stance, sum(n) as n from stance_hour
-                where piece_id in ({places}) and hour >= ? and hour < ? group by piece_id, stance having sum(n) > 0""",
-            *some, *hours,
-        ):  # fmt: skip
-            found[row["piece_id"]].stances[row["stance"]] = row["n"]
-        for row in await db.read(
-            f"""select t.piece_id, e.name, t.n from (
-                    select piece_id, emoji_id, sum(n) as n from emoji_hour
-                    where piece_id in ({places}) and hour >= ? and hour < ?
-                    group by piece_id, emoji_id having sum(n) > 0) as t
-                join emoji e on e.id=t.emoji_id order by t.n desc, e.name""",
-            *some, *hours,
-        ):  # fmt: skip
-            found[row["piece_id"]].reactions[row["name"]] = row["n"]
-        clause, args = audience.clause()
-        for row in await db.read(
-            f"""select c.piece_id, count(*) as n, count(distinct c.person_id) as people
-                from comment c join place pl on pl.id=c.place_id
-                where c.piece_id in ({places}) and c.at >= ? and c.at < ?
-                  and c.state in ('visible', 'featured') and c.text <> '' and {clause}
-                group by c.piece_id""",
-            *some, micros(start), micros(end), *args,
-        ):  # fmt: skip
-            found[row["piece_id"]].comments = row["n"]
-            found[row["piece_id"]].commenters = row["people"]
+    """Stances, reactions and comments of a few pieces in a window (whole hours for the first two)."""
+    places = marks(len(pieces))
+    rows = await db.read(f"select id, published_at from piece where id in ({places})", *pieces)
+    found = {row["id"]: PieceNumbers(piece=row["id"], published=moment(row["published_at"])) for row in rows}
+    if not found or start >= end:
+        return found
+    counted, args = counts.within("stance", pieces, start, end)
+    for row in await db.read(
+        f"""select piece_id, stance, sum(n) as n from ({counted}) as counted
+            group by piece_id, stance having sum(n) > 0""",
+        *args,
+    ):  # fmt: skip
+        found[row["piece_id"]].stances[row["stance"]] = int(row["n"])
+    counted, args = counts.within("emoji", pieces, start, end)
+    for row in await db.read(
+        f"""select t.piece_id, e.name, t.n from (
+                select piece_id, emoji_id, sum(n) as n from ({counted}) as counted
+                group by piece_id, emoji_id having sum(n) > 0) as t
+            join emoji e on e.id=t.emoji_id order by t.n desc, e.name""",
+        *args,
+    ):  # fmt: skip
+        found[row["piece_id"]].reactions[row["name"]] = int(row["n"])
+    clause, seen = audience.clause()
+    for row in await db.read(
+        f"""select c.piece_id, count(*) as n, count(distinct c.person_id) as people
+            from comment c join place pl on pl.id=c.place_id
+            where c.piece_id in ({places}) and c.at >= ? and c.at < ?
+              and c.state in ('visible', 'featured') and c.text <> '' and {clause}
+            group by c.piece_id""",
+        *pieces, micros(start), micros(end), *seen,
+    ):  # fmt: skip
+        found[row["piece_id"]].comments = row["n"]
+        found[row["piece_id"]].commenters = row["people"]
     return found
 
 
-async def people(db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience) -> int:
-    """How many different people took a stance on or commented any of the pieces in the window, each counted once.
-
-    Counted up to `MOST_PEOPLE`, which then means "or more": beyond, exactness would cost seconds and tell nobody more.
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who responded to pieces in a window: different people, and by their stances, each counted once a stance; in
+    `by_piece` once a piece. `more`: there are at least so many, and only `by_piece` has all of them.
     """
-    if not pieces:
-        return 0
+
+    people: int = 0
+    more: bool = False
+    stances: Mapping[str, int] = field(default_factory=dict)
+    by_piece: Mapping[str, int] = field(default_factory=dict)
+
+
+async def readers(
+    db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience, commented: int
+) -> Readers:
+    """Who took a stance on or commented any of the pieces in the window, in which there were so many comments.
+
+    To tell people apart each response is looked at. Of more than `MOST_SAID` stances or comments only so many are:
+    exactness would cost seconds and tell nobody more.
+    """
+    if not pieces or start >= end:
+        return Readers()
+    counted, args = counts.within("stance", pieces, start, end)
+    rows = await db.read(
+        f"select stance, sum(n) as n from ({counted}) as counted group by stance having sum(n) > 0", *args
+    )
+    by_piece = {row["stance"]: int(row["n"]) for row in rows}
     places = marks(len(pieces))
     window = (micros(start), micros(end))
-    clause, args = audience.clause()
-    # Distinct over "union all", not "union": SQLite ends a distinct at its limit, but a union only when all is read.
+    clause, seen = audience.clause()
     rows = await db.read(
-        f"""select count(*) as n from (
-                select distinct person_id from (
-                    select person_id from stance where piece_id in ({places}) and at >= ? and at < ?
+        f"""with said as (
+                select distinct person_id, stance from (
+                    select person_id, stance from (
+                        select person_id, stance from stance where piece_id in ({places}) and at >= ? and at < ?
+                        limit {MOST_SAID}) as reacted
                     union all
-                    select c.person_id from comment c join place pl on pl.id=c.place_id
-                    where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.person_id is not null
-                      and c.state in ('visible', 'featured') and c.text <> '' and {clause}) as everyone
-                limit {MOST_PEOPLE}) as counted""",
-        *pieces, *window, *pieces, *window, *args,
+                    select person_id, '' from (
+                        select c.person_id from comment c join place pl on pl.id=c.place_id
+                        where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.person_id is not null
+                          and c.state in ('visible', 'featured') and c.text <> '' and {clause}
+                        limit {MOST_SAID}) as commented) as everyone)
+            select stance, count(*) as n from said where stance <> '' group by stance
+            union all select '', count(distinct person_id) from said""",
+        *pieces, *window, *pieces, *window, *seen,
     )  # fmt: skip
-    return int(rows[0]["n"])
+    found = {row["stance"]: int(row["n"]) for row in rows}
+    people = found.pop("")
+    more = max(sum(by_piece.values()), commented) > MOST_SAID
+    rough = 10 ** max(0, len(str(people)) - 2) if more else 1  # its first two digits say enough
+    return Readers(people // rough * rough, more, found, by_piece)
 
 
 async def spoken(
     db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience, limit: int = SPOKEN
 ) -> list[Spoken]:
     """Comments on pieces in a window, cut to 1,000 characters: featured, most answered, newest; at most `limit`."""
+    if not pieces:
+        return []
     clause, args = audience.clause()
-    rows: list[Row] = []
-    for at in range(0, len(pieces), 400):
-        some = pieces[at : at + 400]
-        shown = f"""c.piece_id in ({marks(len(some))}) and c.at >= ? and c.at < ?
-            and c.state in ('visible', 'featured') and c.text <> '' and {clause}"""
-        own = (*some, micros(start), micros(end), *args)
-        # Chosen first, then read: of thousands only these. The newest come from an index that holds all that is asked.
-        rows += await db.read(
-            f"""select c.id, c.piece_id, c.person_id, substr(c.text, 1, 1000) as text, c.at, c.section, c.state,
-                    coalesce(s.agree, 0) as agree, coalesce(s.disagree, 0) as disagree, coalesce(s.n, 0) as n
-                from comment c left join comment_score s on s.comment_id=c.id where c.id in (
-                    select id from (select c.id from comment c join place pl on pl.id=c.place_id
-                        left join comment_score s on s.comment_id=c.id
-                        where {shown} and (s.n > 0 or c.state='featured')
-                        order by (c.state='featured') desc, coalesce(s.n, 0) desc, c.at desc, c.id desc limit ?) as best
-                    union
-                    select id from (select c.id from comment c join place pl on pl.id=c.place_id
-                        where {shown} order by c.at desc, c.id desc limit ?) as newest)""",
-            *own, STANDING, *own, limit,
+    shown = f"c.at >= ? and c.at < ? and c.state in ('visible', 'featured') and c.text <> '' and {clause}"
+    seen = (micros(start), micros(end), *args)
+    places = marks(len(pieces))
+    # Chosen first, then read: of thousands only these. The newest come from an index that holds all that is asked.
+    chosen: set[int] = set()
+    for also in ("c.state='featured' and", ""):
+        rows = await db.read(
+            f"""select c.id from comment c join place pl on pl.id=c.place_id
+                where {also} c.piece_id in ({places}) and {shown} order by c.at desc, c.id desc limit ?""",
+            *pieces, *seen, limit,
         )  # fmt: skip
-    rows.sort(key=lambda row: (row["state"] == "featured", row["n"], row["at"], row["id"]), reverse=True)
-    return [_spoken(row) for row in rows[:limit]]
+        chosen.update(row["id"] for row in rows)
+    chosen.update(await _most_answered(db, pieces, shown, seen))
+    rows = await db.read(
+        f"""select c.id, c.piece_id, c.person_id, substr(c.text, 1, 1000) as text, c.at, c.section, c.state,
+                coalesce(s.agree, 0) as agree, coalesce(s.disagree, 0) as disagree, coalesce(s.n, 0) as n
+            from comment c left join comment_score s on s.comment_id=c.id where c.id in ({marks(len(chosen))})
+            order by case when c.state='featured' then 0 else 1 end, n desc, c.at desc, c.id desc limit ?""",
+        *sorted(chosen), limit,
+    )  # fmt: skip
+    return [_spoken(row) for row in rows]
+
+
+async def _most_answered(db: Reader, pieces: Sequence[int], shown: str, seen: Sequence[object]) -> list[int]:
+    """The comments of the pieces that most people answered, of those shown. Others, of another place or time, may stand
+    before them: then more are looked at.
+    """
+    most = 4 * STANDING
+    while True:
+        rows = await db.read(
+            f"""select comment_id from comment_score where piece_id in ({marks(len(pieces))}) and n > 0
+                order by n desc, comment_id desc limit ?""",
+            *pieces, most,
+        )  # fmt: skip
+        answered = json.dumps([row["comment_id"] for row in rows])
+        found = await db.read(
+            f"""select c.id from {db.dialect.numbers} as one join comment c on c.id=one.value
+                join place pl on pl.id=c.place_id join comment_score s on s.comment_id=c.id
+                where {shown} order by s.n desc, c.at desc, c.id desc limit ?""",
+            answered, *seen, STANDING,
+        )  # fmt: skip
+        if len(found) == STANDING or len(rows) < most:
+            return [row["id"] for row in found]
+        most *= 8
 
 
 def _spoken(row: Row) -> Spoken:
@@ -184,40 +229,16 @@ async def voices(db: Reader, comments: Collection[int], audience: Audience) -> d
     return {row["id"]: voice(row) for row in rows}
 
 
-async def stances(db: Reader, pieces: Sequence[int], start: datetime, end: datetime) -> dict[str, int]:
-    """People by their stance on any of the pieces, each counted once a stance.
-
-    Beyond `MOST_PEOPLE` in all, each is counted once a piece, from the counts by hour: exactness would cost seconds.
-    """
-    if not pieces:
-        return {}
-    places = marks(len(pieces))
-    rows = await db.read(
-        f"""select stance, count(*) as n from (
-                select distinct person_id, stance from stance where piece_id in ({places}) and at >= ? and at < ?
-                limit {MOST_PEOPLE}) as counted group by stance""",
-        *pieces, micros(start), micros(end),
-    )  # fmt: skip
-    if sum(row["n"] for row in rows) >= MOST_PEOPLE:
-        rows = await db.read(
-            f"""select stance, sum(n) as n from stance_hour where piece_id in ({places}) and hour >= ? and hour < ?
-                group by stance having sum(n) > 0""",
-            *pieces, _hour(start), _hour_end(end),
-        )  # fmt: skip
-    return {row["stance"]: int(row["n"]) for row in rows}
-
-
 async def reactions(db: Reader, pieces: Sequence[int], start: datetime, end: datetime) -> dict[str, int]:
     """How often each emoji stands under the pieces, the most first (whole hours)."""
-    if not pieces:
+    if not pieces or start >= end:
         return {}
+    counted, args = counts.within("emoji", pieces, start, end)
     rows = await db.read(
         f"""select e.name, t.n from (
-                select emoji_id, sum(n) as n from emoji_hour
-                where piece_id in ({marks(len(pieces))}) and hour >= ? and hour < ?
-                group by emoji_id having sum(n) > 0) as t
+                select emoji_id, sum(n) as n from ({counted}) as counted group by emoji_id having sum(n) > 0) as t
             join emoji e on e.id=t.emoji_id order by t.n desc, e.name limit 20""",
-        *pieces, _hour(start), _hour_end(end),
+        *args,
     )  # fmt: skip
     return {row["name"]: int(row["n"]) for row in rows}
 
@@ -229,20 +250,26 @@ async def heat(
     if not pieces:
         return []
     clause, args = audience.clause()
-    places = marks(len(pieces))
     window = (micros(start), micros(end))
+    # Most have no messages for their sections: of these no reaction is looked at.
+    rows = await db.read(
+        f"""select distinct piece_id from anchor
+            where piece_id in ({marks(len(pieces))}) and section is not null and comment_id is null""",
+        *pieces,
+    )  # fmt: skip
+    cut = [row["piece_id"] for row in rows]
     rows = await db.read(
         f"""select piece_id, section, count(distinct person_id) as people from (
                 select c.piece_id, c.section, c.person_id from comment c join place pl on pl.id=c.place_id
-                where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.section is not null
+                where c.piece_id in ({marks(len(pieces))}) and c.at >= ? and c.at < ? and c.section is not null
                   and c.state in ('visible', 'featured') and c.text <> '' and {clause}
                 union all
                 select r.piece_id, a.section, r.person_id from reaction r join anchor a on a.id=r.anchor_id
-                where r.piece_id in ({places}) and r.present=1 and r.at >= ? and r.at < ?
+                where r.piece_id in ({marks(len(cut))}) and r.present=1 and r.at >= ? and r.at < ?
                   and a.section is not null and a.comment_id is null) as signs
             group by piece_id, section having count(distinct person_id) >= ?
             order by people desc, piece_id desc, section limit ?""",
-        *pieces, *window, *args, *pieces, *window, max(least, 1), limit,
+        *pieces, *window, *args, *cut, *window, max(least, 1), limit,
     )  # fmt: skip
     return [(row["piece_id"], row["section"], int(row["people"])) for row in rows]
 
@@ -309,23 +336,3 @@ async def changes(db: Reader, start: datetime, end: datetime, topic: int | None,
         if at and start <= (when := datetime.fromisoformat(at)) < end:
             found[row["id"], "retracted"] = Change(piece=row["id"], what="retracted", at=when, note=note)
     return sorted(found.values(), key=lambda one: (one.at, one.piece), reverse=True)[:limit]
-
-
-async def recount(db: Db) -> list[str]:
-    """Compare the counts by hour with the rows they stand for; one sentence a difference, none if all is right."""
-    expected: dict[tuple[int, int, int], int] = defaultdict(int)
-    rows = await db.read(
-        """select r.piece_id, r.at, r.emoji_id from reaction r join anchor a on a.id=r.anchor_id
-           where r.present=1 and a.comment_id is null"""
-    )
-    for row in rows:
-        expected[row["piece_id"], row["at"] // 3_600_000_000, row["emoji_id"]] += 1
-    kept = {
-        (row["piece_id"], row["hour"], row["emoji_id"]): row["n"]
-        for row in await db.read("select * from emoji_hour where n <> 0")
-    }
-    return [
-        f"piece {key[0]}, hour {key[1]}, emoji {key[2]}: counted {kept.get(key, 0)}, rows say {expected.get(key, 0)}"
-        for key in sorted(expected.keys() | kept.keys())
-        if kept.get(key, 0) != expected.get(key, 0)
-    ]

@@ -15,7 +15,7 @@ from core.times import micros
 from storage import places, postings
 from storage.db import Db, Tx
 from storage.leases import Share, places_of
-from storage.postings import Posting
+from storage.postings import Outcome, Posting
 
 _RELEASE = """update place set lease_until=0, owner=null,
     due_at=(select min(due_at) from posting where place_id=place.id and due_at is not null) where id=? and owner=?"""
@@ -56,14 +56,15 @@ async def claim(
     return await db.write(work)
 
 
-async def release(db: Db, place: int, owner: str) -> None:
-    """Give a lane back; it is due again when its earliest open posting is."""
-    await db.put(_RELEASE, (place, owner))
-
-
-async def postpone(db: Db, place: int, owner: str, until: datetime) -> None:
-    """Give a lane back and leave it alone for a while, whatever is due there."""
-    await db.put(_POSTPONE, (micros(until), place, owner))
+async def release(
+    db: Db, owner: str, posting: Posting, outcome: Outcome, now: datetime, *, until: datetime | None = None
+) -> None:
+    """Give a lane back, with what became of the posting that was taken with it. It is due again when its earliest open
+    posting is; `until`: not before then, whatever is due there.
+    """
+    back = (_RELEASE, (posting.place, owner)) if until is None else (_POSTPONE, (micros(until), posting.place, owner))
+    first, *then = [*postings.closing(posting, outcome, now), back]
+    await db.put(*first, *then)
 
 
 async def free(db: Db) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.pieces import Piece
-from core.times import HOUR, micros
+from core.times import micros
+from storage import counts
 from storage.db import Reader, Tx, marks
 from storage.places import wake_lanes
 from storage.postings import subject_changed
@@ -31,7 +32,7 @@ async def merge(tx: Tx, gone: Piece, kept: Piece, now: datetime) -> int:
             kept.number, *sections, gone.number,
         )  # fmt: skip
     await _move_reactions(tx, gone.number, kept.number)
-    for table in ("item", "ticket"):
+    for table in ("item", "ticket", "comment_score"):
         await tx.run(f"update {table} set piece_id=? where piece_id=?", kept.number, gone.number)
     await tx.run("update piece set link_key=null where id=?", gone.number)  # by its address, `kept` is found
     await tx.run(
@@ -50,29 +51,20 @@ async def merge(tx: Tx, gone: Piece, kept: Piece, now: datetime) -> int:
 
 
 async def _move_reactions(tx: Tx, gone: int, kept: int) -> None:
-    """Rows and counts by hour. Of somebody's two stances the later counts, as if both had been on one piece."""
+    """Rows and counts. Of somebody's two stances the later counts, as if both had been on one piece."""
     await tx.run("update reaction set piece_id=? where piece_id=?", kept, gone)
     rows = await tx.read(
         """select g.person_id, g.stance, g.at, k.stance as other, k.at as other_at from stance g
            left join stance k on k.piece_id=? and k.person_id=g.person_id where g.piece_id=?""",
         kept, gone,
     )  # fmt: skip
-    for table, column in (("emoji_hour", "emoji_id"), ("stance_hour", "stance")):
-        await tx.run(
-            f"""insert into {table}(piece_id, hour, {column}, n)
-                select cast(? as bigint), hour, {column}, n from {table} where piece_id=?
-                on conflict(piece_id, hour, {column}) do update set n={table}.n+excluded.n""",
-            kept, gone,
-        )  # fmt: skip
-        await tx.run(f"delete from {table} where piece_id=?", gone)
+    await counts.move(tx, gone, kept)
     for row in rows:
         mine = (row["at"], row["stance"])
         other = None if row["other"] is None else (row["other_at"], row["other"])
         if other is not None:
             at, stance = min(mine, other)
-            await tx.run(
-                "update stance_hour set n=n-1 where piece_id=? and hour=? and stance=?", kept, at // HOUR, stance
-            )
+            await counts.add(tx, "stance", {(kept, at, stance): -1})
         at, stance = max(mine, other or mine)
         await tx.run(
             """insert into stance(piece_id, person_id, stance, at) values(?,?,?,?)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,9 @@ from storage.db import Db, Reader, Row, Tx, marks
 _COLUMNS = """p.id, p.uid, p.source_id, p.state, p.revision, p.title, p.url, p.author, p.language, p.published_at,
     p.embargo_at, p.featured, p.note, p.outline, s.kind as source_kind, s.text_mode"""
 _FROM = "from piece p join source s on s.id = p.source_id"
+TOGETHER = (
+    4  # pieces that are made of their rows at a stretch: a long one takes a while, and the loop has other things to do
+)
 
 
 def _piece(row: Row, topics: Sequence[Topic], related: Sequence[Related], corrected: Sequence[Correction]) -> Piece:
@@ -71,17 +75,17 @@ async def _one(db: Reader, condition: str, value: Any) -> Piece | None:
     rows = await db.read(f"select {_COLUMNS} {_FROM} where {condition} order by p.id limit 1", value)
     if not rows:
         return None
-    return (await _whole(db, rows))[0]
+    return next(await _whole(db, rows))
 
 
-async def _whole(db: Reader, rows: Sequence[Row]) -> list[Piece]:
-    """Pieces of their rows, with what stands in other tables."""
+async def _whole(db: Reader, rows: Sequence[Row]) -> Iterator[Piece]:
+    """Pieces of their rows, with what stands in other tables, each made when it is asked for."""
     numbers = [row["id"] for row in rows]
     topics, related = await topics_of(db, numbers), await related_to(db, numbers)
     corrected = await corrections.of(db, numbers)
-    return [
+    return (
         _piece(row, topics.get(row["id"], ()), related.get(row["id"], ()), corrected.get(row["id"], ())) for row in rows
-    ]
+    )
 
 
 async def pieces(db: Db, numbers: Sequence[int]) -> list[Piece]:
@@ -91,7 +95,12 @@ async def pieces(db: Db, numbers: Sequence[int]) -> list[Piece]:
         some = numbers[start : start + 500]
         for row in await db.read(f"select {_COLUMNS} {_FROM} where p.id in ({marks(len(some))})", *some):
             found[row["id"]] = row
-    return await _whole(db, [found[one] for one in numbers if one in found])
+    made: list[Piece] = []
+    for piece in await _whole(db, [found[one] for one in numbers if one in found]):
+        made.append(piece)
+        if len(made) % TOGETHER == 0:
+            await asyncio.sleep(0)
+    return made
 
 
 async def related_to(db: Reader, numbers: Sequence[int]) -> dict[int, list[Related]]:

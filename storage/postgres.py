@@ -1,7 +1,6 @@
 """`Db` on PostgreSQL, through asyncpg: several processes over one database.
 
-The statements are those of SQLite. What is spelled differently on both engines and can be told from the text alone is
-rewritten by `told`; what can't is one of the fragments in `Dialect`.
+The statements are those of SQLite, respelled (`storage.spelling`); what can't be is one of the fragments in `Dialect`.
 
 Units of work are written for one writer, as SQLite has it: what a unit reads must still be so when it writes. Here an
 advisory lock, held until the commit, makes the units of all processes take turns; rows that are only added need no turn
@@ -12,11 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -27,7 +24,8 @@ import structlog
 from core.errors import RondanError
 from core.identity import Whose, whose
 from storage import keyfile
-from storage.db import TURN, Args, Dialect, Outcome, Queue, Reader, Row, StorageError, Tx, Unit, settle
+from storage.db import TURN, Args, Dialect, Outcome, Queue, Reader, Row, Step, StorageError, Tx, Unit, settle
+from storage.spelling import ARRAYS, at_once, clean, grouped, told
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -51,6 +49,20 @@ WRITERS = 4  # rows, changes, units, and what is done apart
 TURNS = 0x526F6E64  # the advisory lock that units take; the number means nothing but is ours ("Rond")
 BEGIN = f"begin isolation level read committed; select pg_advisory_xact_lock({TURNS})"
 """It sees all that was committed before its turn."""
+ASKED = {
+    # Beginning workers, or a compiler, takes longer than what we ask: each answer reads some thousand rows.
+    "max_parallel_workers_per_gather": "0", "jit": "off",
+    # What is asked for is in memory or on a flash disk; by the default of a turning disk whole tables are read instead.
+    "random_page_cost": "1.1",
+}  # fmt: skip
+READING = ASKED | {
+    # What is read differs too much from one window or shelf to another for one plan.
+    "plan_cache_mode": "force_custom_plan",
+}
+WRITING = ASKED | {
+    # Plans are kept here, and what was best while a table was small is slow when it is not: units go by keys.
+    "enable_seqscan": "off",
+}
 CONNECT = 10.0  # seconds until a server that does not answer is given up
 STATEMENT = 120.0  # the same while it works on a statement; waiting for a turn is one
 IDLE = "30s"  # after which the server ends a transaction of a process that stands still: others wait for its turn
@@ -60,79 +72,19 @@ AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionEr
 that ends while a statement is begun on it.)"""
 
 
-# --- the text ---
-
-_SPELLED = re.compile(
-    r"(?P<literal>'(?:[^']|'')*')"
-    r"|(?P<among>\b(?P<no>not )?in \((?P<marks>(?:\?(?:,\?)*)?)\))"
-    r"|\?(?P<number>\d*)"
-    r"|(?P<hint>\bcross (?=join\b)|(?<=[\s(])\+(?=[a-z]+\.))"
-)
+# --- many rows at once ---
 
 
-@lru_cache(maxsize=4096)
-def told(sql: str) -> tuple[str, tuple[int, ...] | None]:
-    """(the statement as PostgreSQL wants it, how its values are grouped: 0 for one as it is, n for n that are a list;
-    None where all are as they are).
-
-    `?` and `?3` are numbered; `in (?,?,?)`, whose text would be another for each number of values, is one list;
-    SQLite's hints for its planner (`cross join`, `+column`) are left out.
-    """
-    groups: list[int] = []
-    numbered = False
-
-    def spell(match: re.Match[str]) -> str:
-        nonlocal numbered
-        if match["literal"] is not None:
-            return match[0]
-        if match["hint"] is not None:
-            return ""
-        if match["among"] is not None:
-            groups.append(match["marks"].count("?") or -1)
-            return f"<> all(${len(groups)})" if match["no"] else f"= any(${len(groups)})"
-        if match["number"]:
-            numbered = True
-            return f"${match['number']}"
-        groups.append(0)
-        return f"${len(groups)}"
-
-    text = _SPELLED.sub(spell, sql)
-    if groups and numbered:
-        raise ValueError(f"values with and without numbers: {sql}")
-    return text, (tuple(groups) if any(groups) else None)
-
-
-def _clean(args: Sequence[Any]) -> Sequence[Any]:
-    """PostgreSQL takes no NUL in a text."""
-    if any(type(one) is str and "\0" in one for one in args):
-        return [one.replace("\0", "") if isinstance(one, str) else one for one in args]
-    return args
-
-
-def _grouped(args: Sequence[Any], groups: tuple[int, ...] | None) -> Sequence[Any]:
-    if groups is None:
-        return _clean(args)
-    values = iter(_clean(args))
-    return [next(values) if group == 0 else [next(values) for _ in range(max(group, 0))] for group in groups]
-
-
-_ADDED = re.compile(r"(insert into \w+\s*\([\w, ]+\)) values\s*\((?:\?,? ?)+\)((?:(?!do update).)*)", re.DOTALL)
-
-
-async def _add_many(connection: Any, sql: str, rows: Sequence[Args]) -> None:
-    """Many rows by one statement: the columns as arrays. It keeps `on conflict do nothing`, which COPY would not; one
-    statement may not update a row twice, so what updates goes row by row.
-    """
-    rows = [*map(_clean, rows)]
-    match = _ADDED.fullmatch(sql.strip())
-    if match is None:
+async def _run_many(connection: Any, sql: str, rows: Sequence[Args]) -> None:
+    """A statement for many rows: as one, with the values of each column as an array, where that comes to the same."""
+    rows = [*map(clean, rows)]
+    together = None if len(rows) == 1 else at_once(sql)
+    if together is None or together.twice(rows):
         await connection.executemany(told(sql)[0], rows)
         return
     types = await _types(connection, told(sql)[0])
-    columns = ", ".join(f"${number}::{name}[]" for number, name in enumerate(types, 1))
-    await connection.execute(
-        f"{match[1]} select * from unnest({columns}) {match[2]}", *map(list, zip(*rows, strict=True))
-    )
+    arrays = ", ".join(f"${number}::{name}[]" for number, name in enumerate(types, 1))
+    await connection.execute(together.text.replace(ARRAYS, arrays), *map(list, zip(*rows, strict=True)))
 
 
 _known: dict[str, tuple[str, ...]] = {}
@@ -198,18 +150,18 @@ class _PgTx:
 
     async def run(self, sql: str, *args: Any) -> int:
         text, groups = told(sql)
-        status: str = await self._connection.execute(text, *_grouped(args, groups))
+        status: str = await self._connection.execute(text, *grouped(args, groups))
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
     async def many(self, sql: str, rows: Iterable[Args]) -> None:
-        some = [*map(_clean, rows)]
+        some = [*rows]
         if some:
-            await self._connection.executemany(told(sql)[0], some)
+            await _run_many(self._connection, sql, some)
 
     async def read(self, sql: str, *args: Any) -> list[Row]:
         text, groups = told(sql)
-        rows: list[Row] = await self._connection.fetch(text, *_grouped(args, groups))
+        rows: list[Row] = await self._connection.fetch(text, *grouped(args, groups))
         return rows
 
     async def one(self, sql: str, *args: Any) -> Row | None:
@@ -245,9 +197,8 @@ class PgDb:
         self = cls(address, keys)
         try:
             async with asyncio.timeout(CONNECT):
-                # What is read differs too much from one window or shelf to another for one plan.
-                self._readers = await _pool(address, READERS, plan_cache_mode="force_custom_plan")
-                self._writers = await _pool(address, WRITERS)
+                self._readers = await _pool(address, READERS, **READING)
+                self._writers = await _pool(address, WRITERS, **WRITING)
                 self.whose = whose(await keyfile.key_of(self, keys))
         except RondanError:
             await self.close()
@@ -283,7 +234,7 @@ class PgDb:
     async def read(self, sql: str, *args: Any) -> list[Row]:
         text, groups = told(sql)
         try:
-            rows: list[Row] = await self._readers.fetch(text, *_grouped(args, groups))
+            rows: list[Row] = await self._readers.fetch(text, *grouped(args, groups))
         except asyncpg.DataError:  # a value that does not fit: our mistake, not the server's
             raise
         except AWAY as error:
@@ -294,9 +245,9 @@ class PgDb:
         outcome: T = await self._units.unit(work)
         return outcome
 
-    async def put(self, sql: str, row: Args) -> None:
-        adds = sql.startswith("insert into") and "do update" not in sql
-        await (self._rows if adds else self._changes).row(sql, row)
+    async def put(self, sql: str, row: Args, *then: Step) -> None:
+        adds = not then and sql.startswith("insert into") and "do update" not in sql
+        await (self._rows if adds else self._changes).row(sql, row, *then)
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[Any]:
@@ -321,11 +272,11 @@ class PgDb:
             try:
                 async with self._writers.acquire() as connection:
                     if len(rows) == 1 and not turn:  # a statement alone is its own transaction
-                        await _add_many(connection, *next(iter(rows.items())))
+                        await _run_many(connection, *rows[0])
                     else:
                         async with _begun(connection, BEGIN if turn else "begin"):
-                            for sql, group in rows.items():
-                                await _add_many(connection, sql, group)
+                            for sql, group in rows:
+                                await _run_many(connection, sql, group)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told and the next are served
                 outcome = (None, self._not_kept(error))
             settle(waiting, [outcome] * len(waiting))

@@ -10,7 +10,7 @@ from typing import Literal
 from core.chat import Place, Ref
 from core.settle import Doing, Leaf
 from core.times import micros, moment
-from storage.db import Db, Reader, Row, Tx, marks
+from storage.db import Args, Db, Reader, Row, Tx, marks
 from storage.places import wake_lanes
 from storage.spots import unpark
 
@@ -38,6 +38,19 @@ class Posting:
     due: datetime | None
     attempts: int
     doubted: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a posting that was worked on. `state` None: nothing that the rows do not say already."""
+
+    state: PostingState | None
+    reason: str = ""
+    due: datetime | None = None
+    attempts: int = 0
+
+
+NOTED = Outcome(None)
 
 
 def from_row(row: Row) -> Posting:
@@ -238,23 +251,17 @@ async def vanished(db: Db, posting: int, name: str) -> None:
     )
 
 
-async def set_state(
-    db: Db,
-    posting: Posting,
-    state: PostingState,
-    *,
-    due: datetime | None,
-    reason: str = "",
-    attempts: int = 0,
-    now: datetime,
-) -> None:
-    """Close a step. If the subject changed while we worked (`revision` moved on), it stays due."""
-    at = None if due is None else micros(due)
-    await db.put(
-        """update posting set state=?, reason=?, due_at=?, attempts=?, changed_at=?,
-               doubted_at=case when ?='done' then null else doubted_at end where id=? and revision=?""",
-        (state, reason, at, attempts, micros(now), state, posting.id, posting.revision),
-    )
+_CLOSE = """update posting set state=?, reason=?, due_at=?, attempts=?, changed_at=?,
+    doubted_at=case when ?='done' then null else doubted_at end where id=? and revision=?"""
+
+
+def closing(posting: Posting, outcome: Outcome, now: datetime) -> list[tuple[str, Args]]:
+    """The statements that note an outcome. If the subject changed meanwhile (`revision` moved on), it stays due."""
+    if outcome.state is None:
+        return []
+    due = None if outcome.due is None else micros(outcome.due)
+    row = (outcome.state, outcome.reason, due, outcome.attempts, micros(now), outcome.state)
+    return [(_CLOSE, (*row, posting.id, posting.revision))]
 
 
 async def leaf_ids(tx: Tx, posting: int, name: str) -> list[int]:

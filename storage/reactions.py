@@ -1,4 +1,4 @@
-"""Reactions: unique rows, one stance a person, and the counts by hour that move with them in the same transaction."""
+"""Reactions: unique rows, one stance a person, and the counts that move with them in the same transaction."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from core.chat import Cleared, Person, Reacted
-from core.folding import ReactionState, fold_reaction, hour_of
+from core.folding import ReactionState, fold_reaction
 from core.times import micros, moment
+from storage import counts
 from storage.db import Db, Row, Tx, marks
 from storage.spots import Anchor, Folded, anchors_at, chunks, emoji_ids, park, people_ids
 
@@ -21,12 +22,12 @@ _Key = tuple[int, int, int, int, str]  # piece, person, anchor, emoji, kind
 
 
 @dataclass(slots=True)
-class _Counts:
-    """Changes to the counters that a batch makes."""
+class _Moved:
+    """Changes to the counters that a batch makes: by piece, microsecond and emoji or stance; by comment and piece."""
 
-    emoji_hour: defaultdict[tuple[int, int, int], int] = field(default_factory=lambda: defaultdict(int))
-    stance_hour: defaultdict[tuple[int, int, str], int] = field(default_factory=lambda: defaultdict(int))
-    score: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
+    emoji: defaultdict[tuple[int, int, int], int] = field(default_factory=lambda: defaultdict(int))
+    stance: defaultdict[tuple[int, int, str], int] = field(default_factory=lambda: defaultdict(int))
+    score: defaultdict[tuple[int, int], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0, 0]))
 
 
 async def fold_reactions(
@@ -60,7 +61,7 @@ async def _apply_reactions(
     pairs = sorted({(piece, person) for piece, person, *_ in changes})
     before = await _reactions_of(tx, pairs)
     after = {pair: dict(rows) for pair, rows in before.items()}
-    counts = _Counts()
+    moved = _Moved()
     written: list[tuple[Any, ...]] = []
     for key, events in changes.items():
         piece, person, anchor, emoji, kind = key
@@ -76,9 +77,9 @@ async def _apply_reactions(
         written.append((piece, person, anchor, emoji, kind, new.source, int(new.present), new.at))
         if anchor not in comments:
             if old is not None and old.present:
-                counts.emoji_hour[piece, hour_of(old.at), emoji] -= 1
+                moved.emoji[piece, old.at, emoji] -= 1
             if new.present:
-                counts.emoji_hour[piece, hour_of(new.at), emoji] += 1
+                moved.emoji[piece, new.at, emoji] += 1
     if not written:
         return
     await tx.many(
@@ -90,9 +91,9 @@ async def _apply_reactions(
     )
     meaning = await _meanings(tx, before, after, stance_of)
     comment_anchors = set(comments) | await _commentanchors_at(tx, after)
-    await _move_stances(tx, pairs, before, after, meaning, comment_anchors, counts)
-    _move_scores(pairs, before, after, meaning, comments, counts)
-    await _write_counts(tx, counts)
+    await _move_stances(tx, pairs, before, after, meaning, comment_anchors, moved)
+    _move_scores(pairs, before, after, meaning, comments, moved)
+    await _write_moved(tx, moved)
 
 
 _Rows = dict[tuple[int, int, str], ReactionState]  # (anchor, emoji, kind) -> state
@@ -152,7 +153,7 @@ async def _move_stances(
     after: dict[tuple[int, int], _Rows],
     meaning: dict[int, str],
     comment_anchors: set[int],
-    counts: _Counts,
+    moved: _Moved,
 ) -> None:
     gone: list[tuple[int, int]] = []
     kept: list[tuple[int, int, str, int]] = []
@@ -163,11 +164,11 @@ async def _move_stances(
             continue
         piece, person = pair
         if old is not None:
-            counts.stance_hour[piece, hour_of(old[1]), old[0]] -= 1
+            moved.stance[piece, old[1], old[0]] -= 1
         if new is None:
             gone.append(pair)
         else:
-            counts.stance_hour[piece, hour_of(new[1]), new[0]] += 1
+            moved.stance[piece, new[1], new[0]] += 1
             kept.append((piece, person, *new))
     if gone:
         await tx.many("delete from stance where piece_id=? and person_id=?", gone)
@@ -185,7 +186,7 @@ def _move_scores(
     after: dict[tuple[int, int], _Rows],
     meaning: dict[int, str],
     comments: Mapping[int, int | None],
-    counts: _Counts,
+    moved: _Moved,
 ) -> None:
     """How many people agree and disagree with a comment, each counted once."""
     for pair in pairs:
@@ -196,29 +197,19 @@ def _move_scores(
             new = _stance(after[pair], meaning, lambda one, anchor=anchor: one == anchor)  # type: ignore[misc]
             for standing, step in ((old, -1), (new, 1)):
                 if standing is not None:
-                    score = counts.score[comment]
+                    score = moved.score[comment, pair[0]]
                     score[0] += step * (standing[0] == "agree")
                     score[1] += step * (standing[0] == "disagree")
                     score[2] += step
 
 
-async def _write_counts(tx: Tx, counts: _Counts) -> None:
-    """Keys sorted: on PostgreSQL, several writers that upsert hot rows in one order never deadlock."""
-    for table, column, changes in (
-        ("emoji_hour", "emoji_id", counts.emoji_hour),
-        ("stance_hour", "stance", counts.stance_hour),
-    ):
-        rows = [(*key, n) for key, n in sorted(changes.items()) if n]
-        if rows:
-            await tx.many(
-                f"""insert into {table}(piece_id, hour, {column}, n) values(?,?,?,?)
-                    on conflict(piece_id, hour, {column}) do update set n={table}.n+excluded.n""",
-                rows,
-            )
-    scores = [(comment, *score) for comment, score in sorted(counts.score.items()) if any(score)]
+async def _write_moved(tx: Tx, moved: _Moved) -> None:
+    await counts.add(tx, "emoji", moved.emoji)
+    await counts.add(tx, "stance", moved.stance)
+    scores = [(*key, *score) for key, score in sorted(moved.score.items()) if any(score)]
     if scores:
         await tx.many(
-            """insert into comment_score(comment_id, agree, disagree, n) values(?,?,?,?)
+            """insert into comment_score(comment_id, piece_id, agree, disagree, n) values(?,?,?,?,?)
                on conflict(comment_id) do update set agree=comment_score.agree+excluded.agree,
                    disagree=comment_score.disagree+excluded.disagree, n=comment_score.n+excluded.n""",
             scores,

@@ -25,7 +25,7 @@ import structlog
 from core.errors import RondanError
 from core.identity import Whose, whose
 from storage import keyfile
-from storage.db import ROWS, TURN, Args, Dialect, Outcome, Queue, Row, Rows, StorageError, Tx, Unit, settle
+from storage.db import ROWS, TURN, Args, Dialect, Outcome, Queue, Row, Rows, Step, StorageError, Tx, Unit, settle
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -158,8 +158,8 @@ class SqliteDb:
         outcome: T = await self._queue.unit(work)
         return outcome
 
-    async def put(self, sql: str, row: Args) -> None:
-        await self._queue.row(sql, row)
+    async def put(self, sql: str, row: Args, *then: Step) -> None:
+        await self._queue.row(sql, row, *then)
 
     async def shrink_log(self) -> bool:
         """Write the log back into the file and empty it, so that it keeps nothing that was erased; false if readers
@@ -179,7 +179,7 @@ class SqliteDb:
         while await self._queue.some():
             rows, waiting = self._queue.take_rows()
             if rows:  # before the units, which may take long
-                settle(waiting, await self._in_thread(_put_all, rows))
+                settle(waiting, await self._in_thread(_put_all, rows) * len(waiting))
             units = self._queue.take_units()
             if units:
                 outcomes = await self._in_thread(partial(_do_all, hashed=self.whose, append=self.append), units)
@@ -237,31 +237,28 @@ def _put_all(connection: sqlite3.Connection, rows: Rows) -> list[Outcome]:
     """All of these in one transaction. Rows that are inserted go many to a step: at each step this thread lets go of
     the interpreter, and afterwards waits for the loop to do so.
     """
-    count = sum(map(len, rows.values()))
-    inserts: list[tuple[str, list[Any]]] = []
-    others: list[tuple[str, list[Args]]] = []
-    for sql, group in rows.items():
+    steps: list[Callable[[], object]] = []
+    for sql, group in rows:
         match = _VALUES.fullmatch(sql)
         if match is None:
-            others.append((sql, group))
+            steps.append(partial(connection.executemany, sql, group))
             continue
         for start in range(0, len(group), ROWS):
             some = group[start : start + ROWS]
             values = ",".join([match[2]] * len(some))
-            inserts.append((f"{match[1]}{values}{match[3]}", [*chain.from_iterable(some)]))
-    alone = len(inserts) == 1 and not others  # its own transaction
+            text, args = f"{match[1]}{values}{match[3]}", [*chain.from_iterable(some)]
+            steps.append(partial(connection.execute, text, args))
     try:
-        if not alone:
+        if len(steps) == 1 and match is not None:  # its own transaction
+            steps[0]()
+        else:
             connection.execute("begin immediate")
-        for sql, args in inserts:
-            connection.execute(sql, args)
-        for sql, group in others:
-            connection.executemany(sql, group)
-        if not alone:
+            for step in steps:
+                step()
             connection.execute("commit")
     except (sqlite3.Error, ValueError) as error:
-        return [(None, _undone(connection, error))] * count
-    return [(None, None)] * count
+        return [(None, _undone(connection, error))]
+    return [(None, None)]
 
 
 def _do_all(

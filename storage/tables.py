@@ -272,9 +272,32 @@ THIRD: tuple[str, ...] = (
     # Read again before every fold, since another process may have written it.
     "create index person_out on person(hash) where opted_out=1 or forgotten_at is not null",
 )
+
+FOURTH: tuple[str, ...] = (
+    # --- what digests count by: a month by day is a tenth of the rows that it is by hour ---
+    *(
+        statement
+        for table, column, kind in (("emoji", "emoji_id", "bigint"), ("stance", "stance", "text"))
+        for statement in (
+            f"""create table {table}_day(
+                piece_id bigint not null, day bigint not null, {column} {kind} not null, n integer not null,
+                primary key(piece_id, day, {column})) {{clustered}}""",
+            f"""insert into {table}_day(piece_id, day, {column}, n)
+                select piece_id, hour / 24, {column}, sum(n) from {table}_hour group by 1, 2, 3""",
+        )
+    ),
+    # The comments that most people answered, without a look at every other.
+    "alter table comment_score add column piece_id bigint not null default 0",
+    """update comment_score set piece_id=coalesce(
+           (select piece_id from comment where comment.id=comment_score.comment_id), 0)""",
+    "create index comment_score_piece on comment_score(piece_id, n, comment_id)",
+    "create index comment_featured on comment(piece_id) where state='featured'",
+    # The messages of a piece's sections.
+    "create index anchor_section on anchor(piece_id) where section is not null and comment_id is null",
+)
 # fmt: on
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, SECOND, THIRD)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, SECOND, THIRD, FOURTH)
 
 # Full text: tokens made by us (`core.tokens`), so no tokenizer that knows words is needed; `ascii` parts at spaces and
 # leaves all else alone. Contentless, a third of the size; deletion hands the old tokens in (3.40 has no

@@ -20,7 +20,7 @@ from core.errors import Busy, Unknown
 from core.stances import DEFAULT
 from storage import schema
 from storage.db import Args, Db, StorageError
-from storage.sqlite import SqliteDb
+from storage.sqlite import SqliteDb, _put_all
 from tests.conftest import QuietRoom, SetClock, add_place, found
 from tests.test_publish import Moody, Stage
 from tests.waiting import until
@@ -316,11 +316,11 @@ class Refusing(SqliteDb):
 
     @override
     async def _in_thread(self, work: Any, what: Any) -> Any:
-        if isinstance(what, dict):  # rows of `add`
+        if work is _put_all:
             self.commits += 1
             if self.full:
                 self.full -= 1
-                return [(None, StorageError("full"))] * sum(map(len, what.values()))
+                return [(None, StorageError("full"))]
         return await super()._in_thread(work, what)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from core.errors import ConfigError
 from storage import schema, sqlite, tables
-from storage.db import ROWS, Db, Queue, StorageError, Tx
+from storage.db import ROWS, Args, Db, Queue, StorageError, Tx
 from storage.sqlite import SqliteDb
 from tests.conftest import SetClock, on_sqlite
 
@@ -67,6 +67,61 @@ async def test_changes_of_one_statement_are_kept_together_or_not_at_all(db: Db) 
     assert [row["key"] for row in await db.read("select key from memo order by key")] == ["new a", "new b"]
 
 
+async def test_statements_that_belong_together_are_done_in_their_order_and_kept_together_or_not_at_all(db: Db) -> None:
+    rename = "update memo set key=? where key=?"
+    both = [db.put(INSERT, (f"{n}", "v"), (rename, (f"new {n}", f"{n}"))) for n in range(50)]
+    alone = [db.put(rename, ("never", f"{n}")) for n in range(50)]
+    await asyncio.gather(*both, *alone)
+    assert len(await db.read("select key from memo where key like 'new %'")) == 50
+    with pytest.raises(StorageError):
+        await db.put(INSERT, ("kept", "v"), (rename, ("new 1", "kept")))
+    assert await db.read("select key from memo where key='kept'") == []
+
+
+PLAIN = "insert into memo(platform, key, value) values(?,?,?)"
+UPSERT = f"{PLAIN} on conflict(platform, key) do update set value=memo.value || excluded.value"
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        (PLAIN, [("test", "e", "1"), ("test", "f", "2")]),
+        (f"{PLAIN} on conflict do nothing", [("test", "a", "1"), ("test", "f", "2"), ("test", "f", "3")]),
+        (UPSERT, [("test", "a", "1"), ("test", "b", "2"), ("test", "new", "3")]),
+        (UPSERT, [("test", "a", "1"), ("test", "a", "2"), ("test", "new", "3"), ("test", "new", "4")]),
+        ("update memo set value=? where key=?", [("1", "a"), ("2", "b"), ("3", "nobody")]),
+        ("update memo set value=value || ? where key=?", [("1", "a"), ("2", "a"), ("3", "b")]),
+        ("update memo set value=?2 where key=?1 and platform is not null", [("a", "1"), ("b", "2")]),
+        ("update memo set value=?2 where key=?1 and value is null", [("a", "1"), ("b", "2")]),
+        (
+            "update memo set value=?, platform=? where platform=? and key=?",
+            [("1", "x", "test", "a"), ("2", "y", "test", "a")],
+        ),
+        ("update memo set key=? where key=?", [("z", "a"), ("a", "b"), ("b", "c")]),
+        (
+            "update memo set value=(select f.value from fact f where f.name=memo.key) where key=? and platform=?",
+            [("a", "test"), ("b", "test")],
+        ),
+        ("delete from memo where key=?", [("a",), ("c",)]),
+    ],
+)
+async def test_a_statement_for_many_rows_does_what_it_does_row_by_row(db: Db, sql: str, rows: list[Args]) -> None:
+    async def after(tx: Tx, *, together: bool) -> list[tuple[str, ...]]:
+        await tx.run("delete from memo")
+        await tx.run("delete from fact where name in ('a', 'b')")
+        await tx.many("insert into fact(name, value) values(?,?)", [("a", "A"), ("b", "B")])
+        for key in "abcd":
+            await tx.run(INSERT, key, f"old {key}")
+        if together:
+            await tx.many(sql, rows)
+        else:
+            for row in rows:
+                await tx.run(sql, *row)
+        return [tuple(row) for row in await tx.read("select platform, key, value from memo order by key")]
+
+    assert await db.write(lambda tx: after(tx, together=True)) == await db.write(lambda tx: after(tx, together=False))
+
+
 async def test_rows_are_kept_in_their_order_however_many_wait(db: Db) -> None:
     await asyncio.gather(*(db.put("insert into heard(body) values(?)", (str(n),)) for n in range(1000)))
     assert [row["body"] for row in await db.read("select body from heard order by id")] == [*map(str, range(1000))]
@@ -78,11 +133,11 @@ async def test_many_rows_of_one_statement_hold_up_no_other() -> None:
     waiting.append(asyncio.create_task(queue.row("other", ("x",))))
     await asyncio.sleep(0)
     first, told = queue.take_rows()
-    assert first == {"many": [(n,) for n in range(ROWS)]}
+    assert first == [("many", [(n,) for n in range(ROWS)])]
     assert len(told) == ROWS
-    second, _ = queue.take_rows()
-    assert second["other"] == [("x",)]
-    assert second["many"][0] == (ROWS,)
+    (other, rest), _ = queue.take_rows()
+    assert other == ("other", [("x",)])
+    assert (rest[0], rest[1][0]) == ("many", (ROWS,))
     for one in waiting:
         one.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from core.times import micros
 from digest.standing import outstanding
 from storage import digests
 from storage.audience import Audience
+from storage.counts import SPANS
 from storage.db import Db, Tx
 from tests.conftest import SetClock, opened
 
@@ -106,8 +107,9 @@ class Publication:
             "insert into stance(piece_id, person_id, stance, at) values(?,?,?,?)",
             [(*key, stance, micros(at)) for key, (stance, at) in self.stances_of.items()],
         )
-        hours = Counter((key[0], micros(at) // 3_600_000_000, stance) for key, (stance, at) in self.stances_of.items())
-        await tx.many("insert into stance_hour values(?,?,?,?)", [(*key, n) for key, n in hours.items()])
+        for span, micro in SPANS.items():
+            counts = Counter((key[0], micros(at) // micro, stance) for key, (stance, at) in self.stances_of.items())
+            await tx.many(f"insert into stance_{span} values(?,?,?,?)", [(*key, n) for key, n in counts.items()])
         await tx.many(
             """insert into anchor(id, platform, channel, anchor, place_id, piece_id, comment_id)
                values(?, 'web', 'x', ?, ?, ?, ?)""",
@@ -119,8 +121,8 @@ class Publication:
             [(one.id, one.piece, one.place, one.id, one.person, one.text, micros(one.at), one.state)
              for one in self.comments],
         )  # fmt: skip
-        scores = [(one.id, one.agree, one.disagree, one.n) for one in self.comments if one.scored]
-        await tx.many("insert into comment_score(comment_id, agree, disagree, n) values(?,?,?,?)", scores)
+        scores = [(one.id, one.piece, one.agree, one.disagree, one.n) for one in self.comments if one.scored]
+        await tx.many("insert into comment_score(comment_id, piece_id, agree, disagree, n) values(?,?,?,?,?)", scores)
 
     def shown(self, pieces: list[int], start: datetime, end: datetime, who: Audience) -> list[Said]:
         return [one for one in self.comments if one.piece in pieces and start <= one.at < end and one.shown_to(who)]
@@ -165,7 +167,9 @@ async def test_people_comments_and_voices_are_those_of_a_plain_count(seed: int, 
             for first, last in WINDOWS:
                 pieces = dice.sample(range(1, publication.pieces + 1), dice.choice((0, 1, 5, 12)))
                 asked: Asked = (pieces, START + timedelta(hours=first), START + timedelta(hours=last), who)
-                assert await digests.people(db, *asked) == publication.people(*asked)
+                readers = await digests.readers(db, *asked, len(publication.shown(*asked)))
+                assert (readers.people, readers.more) == (publication.people(*asked), False)
+                assert readers.stances == publication.stances(*asked[:3])
                 numbers = await digests.numbers(db, *asked)
                 assert sorted(numbers) == sorted(pieces)
                 for piece, found in numbers.items():
@@ -178,7 +182,7 @@ async def test_people_comments_and_voices_are_those_of_a_plain_count(seed: int, 
                         if of == piece and asked[1] <= at < asked[2]
                     )
                     assert found.stances == stances
-                assert await digests.stances(db, *asked[:3]) == publication.stances(*asked[:3])
+                assert readers.by_piece == sum((Counter(one.stances) for one in numbers.values()), Counter())
                 shown = publication.shown(*asked)
                 assert await digests.comments(db, *asked) == len(shown)
                 hours = Counter(one.at.replace(minute=0, second=0, microsecond=0) for one in shown)
@@ -195,18 +199,56 @@ async def test_many_pieces_are_asked_in_parts_and_still_each_person_is_counted_o
     publication = Publication.made(7, pieces=900, comments=1200)
     async with kept(publication, engine) as db:
         asked: Asked = (list(range(1, 901)), START, START + timedelta(hours=200), AUDIENCES[1])
-        assert await digests.people(db, *asked) == publication.people(*asked)
+        assert (await digests.readers(db, *asked, 0)).people == publication.people(*asked)
         spoken = await digests.spoken(db, *asked)
         everyone = await digests.spoken(db, *asked, 2000)
         assert outstanding(spoken) == outstanding(everyone)
         assert sorted(one.comment for one in everyone) == sorted(publication.spoken(*asked, 2000))
 
 
-async def test_people_are_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch, engine: str | None) -> None:
+async def test_among_too_many_responses_people_are_at_least_so_many(
+    monkeypatch: pytest.MonkeyPatch, engine: str | None
+) -> None:
     publication = Publication.made(3)
     async with kept(publication, engine) as db:
         asked: Asked = (list(range(1, 13)), START, START + timedelta(hours=240), AUDIENCES[0])
-        true = publication.people(*asked)
-        for limit in (5, true - 1, true, true + 1):
-            monkeypatch.setattr(digests, "MOST_PEOPLE", limit)
-            assert await digests.people(db, *asked) == min(limit, true)
+        true, commented = publication.people(*asked), len(publication.shown(*asked))
+        all_in = await digests.readers(db, *asked, commented)
+        monkeypatch.setattr(digests, "MOST_SAID", max(commented, sum(all_in.by_piece.values())))
+        assert await digests.readers(db, *asked, commented) == all_in
+        monkeypatch.setattr(digests, "MOST_SAID", 30)
+        readers = await digests.readers(db, *asked, commented)
+        assert readers.more
+        assert 15 <= readers.people <= true
+        assert readers.by_piece == all_in.by_piece
+
+
+async def test_who_was_answered_most_stands_out_behind_many_that_may_not_be_seen(
+    monkeypatch: pytest.MonkeyPatch, engine: str | None
+) -> None:
+    monkeypatch.setattr(digests, "STANDING", 1)
+    publication = Publication.made(4)
+    for one in range(len(publication.comments)):
+        loud = publication.comments[one].place == 1
+        publication.comments[one] = replace(
+            publication.comments[one], state="visible", text="x", scored=True, n=1000 + one if loud else one
+        )
+    async with kept(publication, engine) as db:
+        asked: Asked = (list(range(1, 13)), START, START + timedelta(hours=240), AUDIENCES[2])
+        best = max((one for one in publication.shown(*asked)), key=lambda one: one.n)
+        assert best.place != 1
+        assert [one.comment for one in await digests.spoken(db, *asked, 1)] == [best.id]
+
+
+# Hours at both ends, whole days between, in every position that the ends may have.
+@pytest.mark.parametrize("first", [0, 1, 23, 24, 25])
+@pytest.mark.parametrize("hours", [1, 22, 24, 25, 47, 48, 49, 96])
+async def test_what_is_counted_by_days_is_what_it_is_by_hours(first: int, hours: int, engine: str | None) -> None:
+    publication = Publication.made(5)
+    async with kept(publication, engine) as db:
+        start = START + timedelta(hours=first)
+        end = start + timedelta(hours=hours)
+        by_hour = Counter(
+            stance for (piece, _), (stance, at) in publication.stances_of.items() if piece <= 9 and start <= at < end
+        )
+        assert (await digests.readers(db, range(1, 10), start, end, AUDIENCES[0], 0)).by_piece == by_hour

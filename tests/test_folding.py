@@ -18,7 +18,7 @@ from core.chat import Cleared, Commented, Heard, Person, Place, Reacted, Ref, Re
 from core.folding import ReactionState, fold_comment, fold_reaction
 from core.identity import whose
 from core.stances import DEFAULT
-from storage import digests, hearing, journal, places, postings, sources
+from storage import counts, hearing, journal, places, postings, sources
 from storage.db import Db, Tx
 from tests.conftest import SetClock, found, opened
 
@@ -91,7 +91,7 @@ async def rows_after(batches: list[list[Heard]], engine: str | None) -> dict[str
             for batch in batches:
                 await asyncio.gather(*(collector.keep(event) for event in batch))
                 await collector.fold_all()
-            assert await digests.recount(db) == []
+            assert await counts.recount(db) == []
             return {name: [tuple(row) for row in await db.read(sql)] for name, sql in QUERIES.items()}
 
 

@@ -21,7 +21,7 @@ from bot.export import export
 from core.chat import Caller, Commented, Person, Removed
 from core.message import Reply, message_to_json
 from core.stances import DEFAULT
-from storage import comments, digests, erasing, schema
+from storage import comments, counts, erasing, schema
 from storage.copies import copy_verified
 from storage.db import Db
 from storage.ledger import Ledger
@@ -213,7 +213,7 @@ async def test_what_was_erased_is_found_nowhere(
     await room.publisher.settle_all()
     await erasing.clear_traces(room.db)
     disk = await emptied(room.db)
-    assert await digests.recount(room.db) == []
+    assert await counts.recount(room.db) == []
     stands = {text for _, text in story.texts.values()}
     assert {row[0] for row in await rows(room.db, "select text from comment where text<>''")} == stands
     wrote = {text for _, _, text in story.words}
@@ -267,7 +267,7 @@ async def _brought_back(room: Newsroom, story: Story, copy: Path, again: Path, c
         _check(disk, story.forgotten, still | written)
         hidden = {str(row[0]) for row in await rows(db, "select text from comment where state='hidden'")}
         assert hidden >= {story.texts[name][1] for name in story.hidden & story.copied & story.texts.keys()} & still
-        assert await digests.recount(db) == []
+        assert await counts.recount(db) == []
         assert all(ears.outside.holds("web", who) == (who in story.out) for who in READERS)
     finally:
         await db.close()

@@ -123,7 +123,7 @@ def _lines(room: Room) -> list[str]:
 ESSAY = (
     "# The night bus\n\nIt runs at last.\n\n## Costs\n\nLess than feared.\n\n## Riders\n\nNurses, bakers and one owl.\n"
 )
-POINTS = ["begun", "before post", "after post", "sent", "stored", "done"]
+POINTS = ["begun", "before post", "after post", "sent", "stored", "released"]
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ async def test_killed_there_it_still_posts_each_message_once(
         shutil.copy(newsroom / name, tmp_path)
     code = KILLER.replace("AMNESIA", str(amnesia))
     # First at the card, then at a section; `done` comes once in a posting.
-    for count in (1,) if point == "done" else (1, 2):
+    for count in (1,) if point == "released" else (1, 2):
         child = start(tmp_path, "-c", code, point, str(count))
         try:
             child.communicate(timeout=40)

@@ -18,7 +18,7 @@ from tests.waiting import until
 CODE = KILLER.replace("bot.publish.trace = strike", "bot.editions.trace = bot.publish.trace = strike").replace(
     "import bot.publish\n", "import bot.publish, bot.editions\n"
 )
-POINTS = ["sketched", "written", "begun", "before post", "after post", "sent", "stored", "done"]
+POINTS = ["sketched", "written", "begun", "before post", "after post", "sent", "stored", "released"]
 
 
 @pytest.fixture(scope="module")

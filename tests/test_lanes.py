@@ -8,7 +8,7 @@ from core.chat import Place
 from core.times import SECOND, micros
 from storage import lanes, places, postings
 from storage.db import Db, Tx
-from storage.postings import Posting
+from storage.postings import NOTED, Outcome, Posting
 from tests.conftest import SetClock, add_place
 
 LEASE = 60 * SECOND
@@ -35,8 +35,8 @@ def told(claimed: list[tuple[Place, Posting]]) -> list[tuple[str, int]]:
 
 async def done(db: Db, clock: SetClock, claimed: list[tuple[Place, Posting]], owner: str = "us") -> None:
     for place, posting in claimed:
-        await postings.set_state(db, posting, "done", due=None, now=clock())
-        await lanes.release(db, place.id, owner)
+        assert posting.place == place.id
+        await lanes.release(db, owner, posting, Outcome("done"), clock())
 
 
 async def test_each_place_gives_one_posting_at_a_time_however_much_waits_there(db: Db, clock: SetClock) -> None:
@@ -96,14 +96,36 @@ async def test_a_lane_is_given_back_by_its_owner_alone(db: Db, clock: SetClock) 
     await due(db, clock, place, 1, 2)
     await claim(db, clock)
     clock.move(seconds=61)  # they were slow, and it is another's by now
-    assert told(await claim(db, clock, "them")) == [("general", 1)]
-    await lanes.release(db, place.id, "us")
-    await lanes.postpone(db, place.id, "us", clock())
+    [(_, posting)] = await claim(db, clock, "them")
+    await lanes.release(db, "us", posting, NOTED, clock())
+    await lanes.release(db, "us", posting, NOTED, clock(), until=clock())
     assert await claim(db, clock, "third") == []
-    await lanes.postpone(db, place.id, "them", clock() + timedelta(seconds=5))
+    await lanes.release(db, "them", posting, NOTED, clock(), until=clock() + timedelta(seconds=5))
     assert await claim(db, clock, "third") == []
     clock.move(seconds=5)
     assert told(await claim(db, clock, "third")) == [("general", 1)]
+
+
+async def test_a_lane_is_given_back_with_what_became_of_its_posting(db: Db, clock: SetClock) -> None:
+    place = await add_place(db, clock)
+    await due(db, clock, place, 1)
+    [(_, posting)] = await claim(db, clock)
+    later = clock() + timedelta(seconds=90)
+    await lanes.release(db, "us", posting, Outcome("waiting", "the platform is away", later, 3), clock())
+    assert await lanes.next_due(db) == micros(later)
+    [waiting] = await postings.of_subject(db, "piece", 1)
+    assert (waiting.state, waiting.reason, waiting.due, waiting.attempts) == (
+        "waiting", "the platform is away", later, 3,
+    )  # fmt: skip
+
+
+async def test_what_changed_while_it_was_worked_on_stays_due(db: Db, clock: SetClock) -> None:
+    place = await add_place(db, clock)
+    await due(db, clock, place, 1)
+    claimed = await claim(db, clock)
+    await db.write(lambda tx: postings.subject_changed(tx, "piece", 1, clock()))
+    await done(db, clock, claimed)
+    assert told(await claim(db, clock)) == [("general", 1)]
 
 
 async def test_a_paused_place_gives_nothing(db: Db, clock: SetClock) -> None:

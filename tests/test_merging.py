@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot import ingest
 from core.message import Message, Reply, to_text
-from storage import acts, digests, pieces, sources
+from storage import acts, counts, pieces, sources
 from storage.db import Tx
 from tests.conftest import add_place, found
 from tests.newsroom import MODERATOR, READER, Newsroom
@@ -55,7 +55,7 @@ async def test_both_discussions_are_one_and_each_reader_counts_once(room: Newsro
     await room.say("e", board, "On the board.", name="w92", channel="board")
     await room.ears.fold_all()
     assert (await merge(room, gone, kept)).ok
-    assert await digests.recount(room.db) == []
+    assert await counts.recount(room.db) == []
     stances = await room.db.read("select stance, count(*) as n from stance where piece_id=? group by stance", kept)
     assert {row["stance"]: row["n"] for row in stances} == {"agree": 1, "disagree": 2}
     by_hour = await room.db.read("select stance, sum(n) as n from stance_hour where piece_id=? group by stance", kept)
@@ -83,7 +83,7 @@ async def test_where_both_stood_one_says_so_and_elsewhere_the_other_stands(room:
     await room.say("late", await _anchor_of(room, second), "Still under the old card.", name="w95")
     await room.react("late", await _anchor_of(room, second), "👍")
     assert "Still under the old card." in await room.text(f"/mod comments {kept}", MODERATOR)
-    assert await digests.recount(room.db) == []
+    assert await counts.recount(room.db) == []
 
 
 async def _anchor_of(room: Newsroom, message: Message) -> str:

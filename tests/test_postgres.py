@@ -17,7 +17,8 @@ import pytest
 from storage import postgres as driver
 from storage import schema, tables
 from storage.db import StorageError, Tx
-from storage.postgres import PgDb, named, told
+from storage.postgres import PgDb, named
+from storage.spelling import told
 from tests.conftest import SetClock
 from tests.standins import postgres as pg
 

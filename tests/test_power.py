@@ -143,7 +143,7 @@ class Writing:
     cut: Literal["", "before", "after"] = ""  # the next line is on the disk
 
     def rows(self, bodies: list[str]) -> None:
-        outcomes = sqlite._put_all(self.connection, {journal.KEEP: [(one,) for one in bodies]})
+        outcomes = sqlite._put_all(self.connection, [(journal.KEEP, [(one,) for one in bodies])])
         assert all(failure is None for _, failure in outcomes)
         self.acknowledged += bodies
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from typing_extensions import override
@@ -20,7 +21,7 @@ from core.message import Message, to_text
 from core.pieces import Found
 from core.stances import DEFAULT
 from storage import pieces, places, postings, sources
-from storage.db import Db, Tx
+from storage.db import Args, Db, Step, StorageError, Tx
 from tests.conftest import QuietRoom, SetClock, add_place, change_place, found
 
 
@@ -370,3 +371,34 @@ async def test_an_outage_of_days_loses_nothing(stage: Stage) -> None:
 def test_every_state_of_a_posting_is_told_apart() -> None:
     states: Sequence[str] = postings.PostingState.__args__  # type: ignore[attr-defined]
     assert set(states) == {"due", "done", "waiting", "stuck", "withdrawn", "skipped", "review"}
+
+
+async def test_a_lane_that_could_not_be_given_back_is_taken_again_and_nothing_comes_twice(stage: Stage) -> None:
+    class Full:
+        """A database that does not keep what becomes of postings while it is full."""
+
+        full = True
+
+        def __init__(self, db: Db) -> None:
+            self._db = db
+
+        async def put(self, sql: str, row: Args, *then: Step) -> None:
+            if self.full and any("update place" in text for text, _ in ((sql, row), *then)):
+                raise StorageError("the disk is full")
+            await self._db.put(sql, row, *then)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._db, name)
+
+    place = await add_place(stage.db, stage.clock)
+    full = Full(stage.db)
+    stage.publisher = Publisher(cast("Db", full), {"web": stage.chat}, DEFAULT, stage.clock)
+    await stage.take(found("1"))
+    await stage.settle()
+    assert stage.shown() == ["The night bus"]
+    assert (await stage.state(1, place))[0] == "due"
+    full.full = False
+    await stage.settle(minutes=2)
+    assert (await stage.state(1, place))[0] == "done"
+    assert stage.shown() == ["The night bus"]
+    assert stage.chat.calls == ["send"]

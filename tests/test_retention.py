@@ -13,7 +13,7 @@ from bot.environment import load
 from bot.retention import Keeper
 from bot.settings import Settings
 from core.chat import Known, Left, Located, Window
-from storage import digests
+from storage import counts
 from storage.db import Db
 from tests.conftest import SetClock, add_place, found
 from tests.newsroom import Newsroom
@@ -158,7 +158,7 @@ async def test_what_was_said_where_the_bot_was_removed_goes_in_time(room: Newsro
     await night.erase_old()
     assert await rows(room.db, "select text from comment order by id") == [("said here",), ("",)]
     assert await rows(room.db, "select stance from stance") == [("agree",)]
-    assert await digests.recount(room.db) == []
+    assert await counts.recount(room.db) == []
     assert (await night.plan()).places == ()
 
 

@@ -19,7 +19,7 @@ from core.identity import HASHED, whose
 from core.message import Reply, to_text
 from core.stances import DEFAULT
 from core.tokens import plain, tokens
-from storage import acts, digests, erasing, keyfile, schema, tables, tickets
+from storage import acts, counts, erasing, keyfile, schema, tables, tickets
 from storage.db import Db, Tx
 from storage.indexing import index_comments
 from storage.ledger import Ledger
@@ -249,7 +249,7 @@ async def test_forget_me_asks_first_then_leaves_nothing(room: Newsroom) -> None:
     assert await count(room.db, "select count(*) from comment where text<>''") == 2, "the second step is not taken yet"
     done = await press(room, asked, RIA)
     assert done.ok, to_text(done.message)
-    assert await digests.recount(room.db) == [], "every count is what the rows say"
+    assert await counts.recount(room.db) == [], "every count is what the rows say"
     assert [row["text"] for row in await room.db.read("select text from comment order by id")] == ["", "cheap enough"]
     assert await count(room.db, "select count(*) from reaction") == 2
     assert await erasing.of_person(room.db, room.db.whose("web", "ria")) == erasing.Kept()

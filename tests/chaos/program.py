@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 
 from storage import keyfile
-from storage.postgres import told as spelled
+from storage.spelling import told as spelled
 from tests.standins.discord import Discord
 from tests.standins.slack import Slack
 from tests.test_kill import environment
