@@ -393,7 +393,7 @@ async def test_a_lane_that_could_not_be_given_back_is_taken_again_and_nothing_co
     place = await add_place(stage.db, stage.clock)
     full = Full(stage.db)
     stage.publisher = Publisher(cast("Db", full), {"web": stage.chat}, DEFAULT, stage.clock)
-    await stage.take(found("1"))
+    await stage.take(found())
     await stage.settle()
     assert stage.shown() == ["The night bus"]
     assert (await stage.state(1, place))[0] == "due"
