@@ -44,7 +44,8 @@ from core.stances import DEFAULT
 from core.text import fold
 from core.times import DAY, micros
 from core.tokens import RULES
-from storage import keyfile, schema, tables
+from storage import digests, keyfile, schema, tables
+from storage.audience import Audience
 from storage.counts import COUNTED
 from storage.db import Db
 from storage.postgres import PgDb
@@ -56,6 +57,21 @@ YEAR = 365 * DAY
 PERIODS = ("1d", "7d", "30d", "all")
 SAMPLES = 120
 AIM_MS = 100  # p99 for 30 days
+KNOWN_MS: dict[str, dict[str, tuple[tuple[float, float], ...]]] = {
+    "most answered pieces": {
+        "sqlite": ((0.2, 2.8), (0.38, 4.1), (1.4, 13.5), (16, 153)),
+        "postgres": ((0.29, 2.1), (0.32, 2.3), (0.49, 4.8), (3.0, 34)),
+    },
+    "most answered comments": {
+        "sqlite": ((0.07, 0.6), (0.08, 0.6), (0.11, 0.9), (0.44, 4.2)),
+        "postgres": ((0.23, 1.9), (0.25, 2.1), (0.39, 3.1), (1.9, 19)),
+    },
+    "reactions": {
+        "sqlite": ((0.09, 0.8), (0.11, 1.1), (0.26, 2.5), (2.8, 42)),
+        "postgres": ((0.3, 2.2), (0.27, 2.0), (0.4, 3.0), (2.0, 24)),
+    },
+}
+"""What such questions took on tables like ours when these were designed, by periods: p50 and p99."""
 EMOJI = ("👍", "👎", "💡", "❓", "🎉", "❤")
 WEIGHTS = tuple(accumulate((50, 15, 8, 4, 15, 8)))
 STRANGER = Caller(platform="web", person=Person(id="p2"), channel="elsewhere", community="other")  # sees no comment
@@ -368,11 +384,38 @@ def _desk(db: Db) -> Desk:
     )  # fmt: skip
 
 
+async def _counted(db: Db, topics: Sequence[int]) -> list[dict[str, Any]]:
+    """p50 and p99 of single questions on topics, as they were measured before there was a program around them."""
+    lines = []
+    for period in PERIODS:
+        start = NOW - timedelta(days=int(period[:-1]) if period != "all" else 366)
+        took: dict[str, list[float]] = {what: [] for what in KNOWN_MS}
+        for topic in topics:
+            pieces, _ = await digests.pieces_between(db, start, NOW, topic, 3000)
+            questions = (
+                digests.answered_between(db, start, NOW, topic, 20),
+                digests.most_answered(db, pieces, start, NOW, Audience(everything=True), 10),
+                digests.reactions(db, pieces, start, NOW),
+            )
+            for what, question in zip(KNOWN_MS, questions, strict=True):
+                began = time.perf_counter()
+                await question
+                took[what].append((time.perf_counter() - began) * 1000)
+        for what, times in took.items():
+            p50, p99 = sorted(times)[len(times) // 2], sorted(times)[len(times) * 99 // 100]
+            known = KNOWN_MS[what][db.dialect.name][PERIODS.index(period)]
+            lines.append(
+                {"bench": f"digest SQL: {what}", "period": period, "p50_ms": round(p50, 2), "p99_ms": round(p99, 2),
+                 "known_p50_p99_ms": known, "ratio_to_known": [round(p50 / known[0], 2), round(p99 / known[1], 2)]}
+            )  # fmt: skip
+    return lines
+
+
 async def _lines(db: Db, publication: _Publication) -> list[dict[str, Any]]:
     desk = _desk(db)
     topics = range(1, publication.size.topics + 1)
     chosen = random.Random(7).choices(topics, cum_weights=publication.popular, k=SAMPLES)
-    lines = []
+    lines = await _counted(db, chosen)
     for period in PERIODS:
         for what, asked in (
             ("a topic", [f"/digest topic:'Topic {topic}' period:{period}" for topic in chosen]),

@@ -148,7 +148,8 @@ async def _pieces(tools: Tools, topics: Sequence[Topic], window: Window) -> _Fou
         still |= dict.fromkeys(older)
     if len(ids) > 1:
         total = len(numbers)
-    return _Found(list(numbers), total, list(still)[:STILL])
+    newest = set(sorted(numbers, reverse=True)[:COUNTED])
+    return _Found([one for one in numbers if one in newest], total, list(still)[:STILL])
 
 
 async def _changes(tools: Tools, topics: Sequence[Topic], window: Window) -> tuple[Any, ...]:

@@ -39,19 +39,32 @@ async def pieces_between(
 
 async def answered_between(db: Reader, start: datetime, end: datetime, topic: int | None, limit: int) -> list[int]:
     """Older pieces that readers answered in the window, most people with a stance first."""
-    about, args = ("p.id in (select piece_id from piece_topic where topic_id=?) and", (topic,)) if topic else ("", ())
-    # Piece by piece: a join would be read from the hours' side, all of them, when there is no topic. The limit inside
-    # keeps the sum from being taken twice.
-    rows = await db.read(
-        f"""select id from (
-                select p.id, coalesce((select sum(h.n) from emoji_hour h
-                    where h.piece_id=p.id and h.hour >= ? and h.hour < ?), 0) as n
-                from piece p where {about} p.state='published' and p.published_at < ?
-                order by n desc, p.id desc limit ?) as answered
-            where n > 0 order by n desc, id desc""",
-        counts.first_hour(start), counts.hour_after(end), *args, micros(start), limit,
-    )  # fmt: skip
-    return [row["id"] for row in rows]
+    newer = "select id from piece where state='published' and published_at >= ?"
+    if topic:
+        older, args = f"select piece_id as id from piece_topic where topic_id=? and piece_id not in ({newer})", [topic]
+    else:
+        older, args = "select id from piece where state='published' and published_at < ?", []
+    most = 16 * limit
+    while True:
+        # Piece by piece: a join would be read from the hours' side, all of them, when there is no topic.
+        rows = await db.read(
+            f"""with answered as materialized (
+                    select older.id, (select sum(h.n) from emoji_hour h
+                        where h.piece_id=older.id and h.hour >= ? and h.hour < ?) as n
+                    from ({older}) as older)
+                select id from answered where n > 0 order by n desc, id desc limit ?""",
+            counts.first_hour(start), counts.hour_after(end), *args, micros(start), most,
+        )  # fmt: skip
+        # Looked at last, and few of them: a piece's row is long. Some are withdrawn, or not out yet.
+        numbers = [row["id"] for row in rows]
+        found = await db.read(
+            f"select id from piece where id in ({marks(len(numbers))}) and state='published' and published_at < ?",
+            *numbers, micros(start),
+        )  # fmt: skip
+        standing = {row["id"] for row in found}
+        if len(standing) >= limit or len(numbers) < most:
+            return [one for one in numbers if one in standing][:limit]
+        most *= 8
 
 
 async def numbers(
@@ -79,14 +92,12 @@ async def numbers(
         *args,
     ):  # fmt: skip
         found[row["piece_id"]].reactions[row["name"]] = int(row["n"])
-    clause, seen = audience.clause()
+    shown, seen = _shown(start, end, audience)
     for row in await db.read(
         f"""select c.piece_id, count(*) as n, count(distinct c.person_id) as people
             from comment c join place pl on pl.id=c.place_id
-            where c.piece_id in ({places}) and c.at >= ? and c.at < ?
-              and c.state in ('visible', 'featured') and c.text <> '' and {clause}
-            group by c.piece_id""",
-        *pieces, micros(start), micros(end), *seen,
+            where c.piece_id in ({places}) and {shown} group by c.piece_id""",
+        *pieces, *seen,
     ):  # fmt: skip
         found[row["piece_id"]].comments = row["n"]
         found[row["piece_id"]].commenters = row["people"]
@@ -121,8 +132,7 @@ async def readers(
     )
     by_piece = {row["stance"]: int(row["n"]) for row in rows}
     places = marks(len(pieces))
-    window = (micros(start), micros(end))
-    clause, seen = audience.clause()
+    shown, seen = _shown(start, end, audience)
     rows = await db.read(
         f"""with said as (
                 select distinct person_id, stance from (
@@ -132,12 +142,11 @@ async def readers(
                     union all
                     select person_id, '' from (
                         select c.person_id from comment c join place pl on pl.id=c.place_id
-                        where c.piece_id in ({places}) and c.at >= ? and c.at < ? and c.person_id is not null
-                          and c.state in ('visible', 'featured') and c.text <> '' and {clause}
+                        where c.piece_id in ({places}) and c.person_id is not null and {shown}
                         limit {MOST_SAID}) as commented) as everyone)
             select stance, count(*) as n from said where stance <> '' group by stance
             union all select '', count(distinct person_id) from said""",
-        *pieces, *window, *pieces, *window, *seen,
+        *pieces, micros(start), micros(end), *pieces, *seen,
     )  # fmt: skip
     found = {row["stance"]: int(row["n"]) for row in rows}
     people = found.pop("")
@@ -152,20 +161,16 @@ async def spoken(
     """Comments on pieces in a window, cut to 1,000 characters: featured, most answered, newest; at most `limit`."""
     if not pieces:
         return []
-    clause, args = audience.clause()
-    shown = f"c.at >= ? and c.at < ? and c.state in ('visible', 'featured') and c.text <> '' and {clause}"
-    seen = (micros(start), micros(end), *args)
-    places = marks(len(pieces))
+    shown, seen = _shown(start, end, audience)
     # Chosen first, then read: of thousands only these. The newest come from an index that holds all that is asked.
-    chosen: set[int] = set()
+    chosen = set(await most_answered(db, pieces, start, end, audience, STANDING))
     for also in ("c.state='featured' and", ""):
         rows = await db.read(
             f"""select c.id from comment c join place pl on pl.id=c.place_id
-                where {also} c.piece_id in ({places}) and {shown} order by c.at desc, c.id desc limit ?""",
+                where {also} c.piece_id in ({marks(len(pieces))}) and {shown} order by c.at desc, c.id desc limit ?""",
             *pieces, *seen, limit,
         )  # fmt: skip
         chosen.update(row["id"] for row in rows)
-    chosen.update(await _most_answered(db, pieces, shown, seen))
     rows = await db.read(
         f"""select c.id, c.piece_id, c.person_id, substr(c.text, 1, 1000) as text, c.at, c.section, c.state,
                 coalesce(s.agree, 0) as agree, coalesce(s.disagree, 0) as disagree, coalesce(s.n, 0) as n
@@ -176,11 +181,12 @@ async def spoken(
     return [_spoken(row) for row in rows]
 
 
-async def _most_answered(db: Reader, pieces: Sequence[int], shown: str, seen: Sequence[object]) -> list[int]:
-    """The comments of the pieces that most people answered, of those shown. Others, of another place or time, may stand
-    before them: then more are looked at.
-    """
-    most = 4 * STANDING
+async def most_answered(
+    db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience, limit: int
+) -> list[int]:
+    """The comments on the pieces in the window that most people answered, of those that may be seen."""
+    shown, seen = _shown(start, end, audience)
+    most = 4 * limit
     while True:
         rows = await db.read(
             f"""select comment_id from comment_score where piece_id in ({marks(len(pieces))}) and n > 0
@@ -192,11 +198,18 @@ async def _most_answered(db: Reader, pieces: Sequence[int], shown: str, seen: Se
             f"""select c.id from {db.dialect.numbers} as one join comment c on c.id=one.value
                 join place pl on pl.id=c.place_id join comment_score s on s.comment_id=c.id
                 where {shown} order by s.n desc, c.at desc, c.id desc limit ?""",
-            answered, *seen, STANDING,
+            answered, *seen, limit,
         )  # fmt: skip
-        if len(found) == STANDING or len(rows) < most:
+        if len(found) == limit or len(rows) < most:
             return [row["id"] for row in found]
-        most *= 8
+        most *= 8  # too many of them are of another place or time
+
+
+def _shown(start: datetime, end: datetime, audience: Audience) -> tuple[str, tuple[object, ...]]:
+    """The condition on a comment of a window that it may be seen, and its values."""
+    clause, args = audience.clause()
+    shown = f"c.at >= ? and c.at < ? and c.state in ('visible', 'featured') and c.text <> '' and {clause}"
+    return shown, (micros(start), micros(end), *args)
 
 
 def _spoken(row: Row) -> Spoken:
@@ -249,8 +262,7 @@ async def heat(
     """(piece, section, people) of the sections that drew most: by comments and reactions that name it by a sign."""
     if not pieces:
         return []
-    clause, args = audience.clause()
-    window = (micros(start), micros(end))
+    shown, seen = _shown(start, end, audience)
     # Most have no messages for their sections: of these no reaction is looked at.
     rows = await db.read(
         f"""select distinct piece_id from anchor
@@ -261,15 +273,14 @@ async def heat(
     rows = await db.read(
         f"""select piece_id, section, count(distinct person_id) as people from (
                 select c.piece_id, c.section, c.person_id from comment c join place pl on pl.id=c.place_id
-                where c.piece_id in ({marks(len(pieces))}) and c.at >= ? and c.at < ? and c.section is not null
-                  and c.state in ('visible', 'featured') and c.text <> '' and {clause}
+                where c.piece_id in ({marks(len(pieces))}) and c.section is not null and {shown}
                 union all
                 select r.piece_id, a.section, r.person_id from reaction r join anchor a on a.id=r.anchor_id
                 where r.piece_id in ({marks(len(cut))}) and r.present=1 and r.at >= ? and r.at < ?
                   and a.section is not null and a.comment_id is null) as signs
             group by piece_id, section having count(distinct person_id) >= ?
             order by people desc, piece_id desc, section limit ?""",
-        *pieces, *window, *args, *cut, *window, max(least, 1), limit,
+        *pieces, *seen, *cut, micros(start), micros(end), max(least, 1), limit,
     )  # fmt: skip
     return [(row["piece_id"], row["section"], int(row["people"])) for row in rows]
 
@@ -278,12 +289,11 @@ async def comments(db: Reader, pieces: Sequence[int], start: datetime, end: date
     """How many comments were made on the pieces in the window."""
     if not pieces:
         return 0
-    clause, args = audience.clause()
+    shown, seen = _shown(start, end, audience)
     rows = await db.read(
         f"""select count(*) as n from comment c join place pl on pl.id=c.place_id
-            where c.piece_id in ({marks(len(pieces))}) and c.at >= ? and c.at < ?
-              and c.state in ('visible', 'featured') and c.text <> '' and {clause}""",
-        *pieces, micros(start), micros(end), *args,
+            where c.piece_id in ({marks(len(pieces))}) and {shown}""",
+        *pieces, *seen,
     )  # fmt: skip
     return int(rows[0]["n"])
 
@@ -294,12 +304,11 @@ async def comments_by_hour(
     """How many comments were made in each hour that has any, by its begin."""
     if not pieces:
         return {}
-    clause, args = audience.clause()
+    shown, seen = _shown(start, end, audience)
     rows = await db.read(
         f"""select c.at / {HOUR} as hour, count(*) as n from comment c join place pl on pl.id=c.place_id
-            where c.piece_id in ({marks(len(pieces))}) and c.at >= ? and c.at < ?
-              and c.state in ('visible', 'featured') and c.text <> '' and {clause} group by 1 order by 1""",
-        *pieces, micros(start), micros(end), *args,
+            where c.piece_id in ({marks(len(pieces))}) and {shown} group by 1 order by 1""",
+        *pieces, *seen,
     )  # fmt: skip
     return {moment(row["hour"] * HOUR): int(row["n"]) for row in rows}
 

@@ -10,9 +10,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from commands import gathering
+from commands.tools import Tools
+from core.period import Window
+from core.pieces import Topic
 from core.times import micros
 from digest.standing import outstanding
 from storage import digests
@@ -252,3 +258,57 @@ async def test_what_is_counted_by_days_is_what_it_is_by_hours(first: int, hours:
             stance for (piece, _), (stance, at) in publication.stances_of.items() if piece <= 9 and start <= at < end
         )
         assert (await digests.readers(db, range(1, 10), start, end, AUDIENCES[0], 0)).by_piece == by_hour
+
+
+@pytest.mark.parametrize("topic", [None, 1])
+async def test_older_pieces_that_were_answered_are_found_behind_withdrawn_ones(
+    topic: int | None, db: Db, clock: SetClock
+) -> None:
+    async def work(tx: Tx) -> None:
+        await tx.run("insert into source(id, kind, address, created_at) values(1, 'file', 'x', 0)")
+        await tx.run("insert into emoji(id, name) values(1, '👍')")
+        await tx.run("insert into topic(id, key, names, created_at) values(1, 'a', '{}', 0)")
+        state_of = ["retracted"] * 40 + ["published"] * 5 + ["held", "published"]
+        for number, state in enumerate(state_of, 1):
+            at = START + timedelta(days=2 if number == len(state_of) else -2)
+            await tx.run(
+                """insert into piece(id, uid, source_id, state, title, title_key, language, published_at, found_at,
+                       changed_at, outline) values(?,?,1,?,'','','en',?,0,0,'')""",
+                number, str(number), state, micros(at),
+            )  # fmt: skip
+            await tx.run("insert into piece_topic(topic_id, piece_id, added_by) values(1, ?, 'source')", number)
+            hour = micros(START + timedelta(days=1, hours=number % 7)) // 3_600_000_000
+            n = 0 if number == 42 else 100 - number  # nobody answered this one
+            await tx.run("insert into emoji_hour(piece_id, hour, emoji_id, n) values(?,?,1,?)", number, hour, n)
+
+    await db.write(work)
+    asked = (db, START, START + timedelta(days=5), topic)
+    assert await digests.answered_between(*asked, 1) == [41]
+    assert await digests.answered_between(*asked, 3) == [41, 43, 44]
+    assert await digests.answered_between(*asked, 9) == [41, 43, 44, 45]
+
+
+async def test_of_several_topics_the_newest_pieces_are_counted(
+    db: Db, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "COUNTED", 4)
+
+    async def work(tx: Tx) -> None:
+        await tx.run("insert into source(id, kind, address, created_at) values(1, 'file', 'x', 0)")
+        for topic in (1, 2):
+            await tx.run("insert into topic(id, key, names, created_at) values(?,?,'{}',0)", topic, str(topic))
+        for number in range(1, 7):
+            await tx.run(
+                """insert into piece(id, uid, source_id, state, title, title_key, language, published_at, found_at,
+                       changed_at, outline) values(?,?,1,'published','','','en',?,0,0,'')""",
+                number, str(number), micros(START) + number,
+            )  # fmt: skip
+            await tx.run(
+                "insert into piece_topic(topic_id, piece_id, added_by) values(?,?,'source')", 2 - number % 2, number
+            )
+
+    await db.write(work)
+    topics = [Topic(id=number, key=str(number), names={}) for number in (1, 2)]
+    window = Window(START, START + timedelta(days=1), "UTC")
+    found = await gathering._pieces(cast("Tools", SimpleNamespace(db=db)), topics, window)
+    assert (found.pieces, found.total) == ([5, 3, 6, 4], 6)
