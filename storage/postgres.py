@@ -45,7 +45,8 @@ POSTGRES = Dialect(
         order by a.attnum""",
 )
 READERS = 4
-WRITERS = 4  # rows, changes, units, and what is done apart
+WRITERS = 3  # rows, changes, units
+APART = 1  # for what has no other words, and reads or writes whole tables
 TURNS = 0x526F6E64  # the advisory lock that units take; the number means nothing but is ours ("Rond")
 BEGIN = f"begin isolation level read committed; select pg_advisory_xact_lock({TURNS})"
 """It sees all that was committed before its turn."""
@@ -111,9 +112,9 @@ async def _leave(connection: Any) -> None:
     """Between two uses a connection needs no tidying, which would be a round trip: nobody changes its settings."""
 
 
-async def _pool(address: str, most: int, **settings: str) -> Any:
+async def _pool(address: str, least: int, most: int, **settings: str) -> Any:
     return await asyncpg.create_pool(
-        address, min_size=1, max_size=most, init=_prepare, reset=_leave, timeout=CONNECT, command_timeout=STATEMENT,
+        address, min_size=least, max_size=most, init=_prepare, reset=_leave, timeout=CONNECT, command_timeout=STATEMENT,
         server_settings={"application_name": "rondan", "idle_in_transaction_session_timeout": IDLE, **settings},
     )  # fmt: skip
 
@@ -186,6 +187,7 @@ class PgDb:
         self.name = named(address)
         self._readers: Any = None
         self._writers: Any = None
+        self._apart: Any = None
         self._units = Queue()
         self._rows = Queue()  # that are only added: they need no turn
         self._changes = Queue()  # of rows that are there
@@ -197,8 +199,9 @@ class PgDb:
         self = cls(address, keys)
         try:
             async with asyncio.timeout(CONNECT):
-                self._readers = await _pool(address, READERS, **READING)
-                self._writers = await _pool(address, WRITERS, **WRITING)
+                self._readers = await _pool(address, 1, READERS, **READING)
+                self._writers = await _pool(address, 1, WRITERS, **WRITING)
+                self._apart = await _pool(address, 0, APART)
                 self.whose = whose(await keyfile.key_of(self, keys))
         except RondanError:
             await self.close()
@@ -227,7 +230,7 @@ class PgDb:
         for queue in (self._units, self._rows, self._changes):
             queue.close()
         await asyncio.gather(*self._tasks)
-        for pool in (self._writers, self._readers):
+        for pool in (self._apart, self._writers, self._readers):
             if pool is not None:
                 await pool.close()
 
@@ -253,7 +256,7 @@ class PgDb:
     async def apart(self) -> AsyncIterator[Any]:
         """A connection for something that has no other words, such as COPY. What the server refuses is StorageError."""
         try:
-            async with self._writers.acquire() as connection:
+            async with self._apart.acquire() as connection:
                 yield connection
         except (*AWAY, asyncpg.PostgresError) as error:
             raise StorageError(f"the database {self.name} is away or refuses: {_reason(error)}") from error

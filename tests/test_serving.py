@@ -152,7 +152,7 @@ async def test_what_slows_it_and_what_keeps_erased_text(
     assert "is paused: gone" in warned["web:x"][1]
     await there.execute("insert into process select 'p' || n, 9e15 from generate_series(1, 1000) as n")
     assert "a process opens up to 8" in (await bad())["connections"][1]
-    assert serving.EACH == postgres.READERS + postgres.WRITERS
+    assert serving.EACH == postgres.READERS + postgres.WRITERS + postgres.APART
     monkeypatch.setattr(serving, "OLD", -1)
     async with there.transaction():
         await there.execute("select 1")
