@@ -106,12 +106,19 @@ async def gather(
     shown = [*found.pieces[:READ], *found.still]
     texts = await pieces.pieces(tools.db, shown)
     spoken = await digests.spoken(tools.db, found.all, window.start, window.end, audience)
+    asked = None
+    if texts or spoken:
+        # Before the others, not beside them: each of their many short turns would wait for this long one.
+        asked = await asyncio.to_thread(_question, texts, spoken, topics[0] if len(topics) == 1 else None)
     reading, numbers, responses, changes = await asyncio.gather(
-        _read(tools, texts, spoken, topics[0] if len(topics) == 1 else None),
+        _read(tools, asked),
         _numbers(tools, topics, window, audience, found, {piece.number: piece for piece in texts}),
         digests.numbers(tools.db, shown, window.start, window.end, audience),
         _changes(tools, topics, window),
     )
+    if reading is None:
+        accounts = await asyncio.to_thread(lambda: [_plain(piece) for piece in texts[:PLAINLY]])
+        reading = Reading(accounts=tuple(accounts))
     standing = outstanding(spoken)
     for one in responses.values():
         if sum(one.stances.values()) < tools.least:
@@ -161,16 +168,15 @@ async def _changes(tools: Tools, topics: Sequence[Topic], window: Window) -> tup
 # --- reading ---
 
 
-async def _read(tools: Tools, texts: Sequence[Piece], spoken: Sequence[Spoken], topic: Topic | None) -> Reading:
-    if not texts and not spoken:
+async def _read(tools: Tools, asked: dict[str, Any] | None) -> Reading | None:
+    """What the thinking process makes of a question, if there is one; None when it can't."""
+    if asked is None:
         return Reading()
     try:
-        asked = await asyncio.to_thread(_question, texts, spoken, topic)
         return unpack(Reading, await tools.think("read", asked))
     except ThinkError as error:
         log.warning("digest.unread", error=str(error))
-        accounts = await asyncio.to_thread(lambda: [_plain(piece) for piece in texts[:PLAINLY]])
-        return Reading(accounts=tuple(accounts))
+        return None
 
 
 def _question(texts: Sequence[Piece], spoken: Sequence[Spoken], topic: Topic | None) -> dict[str, Any]:

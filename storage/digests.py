@@ -44,7 +44,7 @@ async def answered_between(db: Reader, start: datetime, end: datetime, topic: in
         older, args = f"select piece_id as id from piece_topic where topic_id=? and piece_id not in ({newer})", [topic]
     else:
         older, args = "select id from piece where state='published' and published_at < ?", []
-    most = 16 * limit
+    most = 4 * limit
     while True:
         # Piece by piece: a join would be read from the hours' side, all of them, when there is no topic.
         rows = await db.read(
@@ -315,14 +315,15 @@ async def comments_by_hour(
 
 async def changes(db: Reader, start: datetime, end: datetime, topic: int | None, limit: int = 20) -> list[Change]:
     """What was corrected or withdrawn in the window, newest first; a piece once for each."""
-    join, args = ("join piece_topic pt on pt.piece_id=p.id and pt.topic_id=?", (topic,)) if topic else ("", ())
+    # From the few that were changed on, never from all pieces there are.
+    join, args = ("cross join piece_topic pt on pt.piece_id=p.id and pt.topic_id=?", (topic,)) if topic else ("", ())
     rows = await db.read(
         f"""select r.piece_id, r.at, r.reason, r.title, (
                 select b.title from revision b where b.piece_id=r.piece_id and b.number < r.number
                 order by b.number desc limit 1) as before
             from (select piece_id, number, at, reason, title from revision
                   where at >= ? and at < ? and number > 1 order by at desc limit 500) as r
-            join piece p on p.id=r.piece_id {join} where p.state='published' order by r.at desc limit ?""",
+            cross join piece p on p.id=r.piece_id {join} where p.state='published' order by r.at desc limit ?""",
         micros(start), micros(end), *args, limit,
     )  # fmt: skip
     found: dict[tuple[int, str], Change] = {}

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
 
 from core.chat import Cleared, Removed
+from storage import digests
+from storage.db import Db, Reader, Row
 from storage.sqlite import SqliteDb
 from tests.conftest import found, on_sqlite
 from tests.newsroom import Newsroom
@@ -52,3 +58,21 @@ async def test_nothing_that_is_heard_or_posted_is_looked_for_among_everything(ro
     assert len(said) > 100
     with contextlib.closing(sqlite3.connect(room.db.path)) as connection:
         assert scans(connection, said) == set()
+
+
+@on_sqlite
+@pytest.mark.parametrize("topic", [None, 1])
+async def test_what_changed_in_a_window_is_not_looked_for_among_all_pieces(topic: int | None, db: Db) -> None:
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    class Recorded:
+        async def read(self, sql: str, *args: object) -> list[Row]:
+            asked.append((sql, args))
+            return await db.read(sql, *args)
+
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    await digests.changes(cast("Reader", Recorded()), start, start + timedelta(days=1), topic)
+    plans = [[str(row[3]) for row in await db.read(f"explain query plan {sql}", *args)] for sql, args in asked]
+    edited, withdrawn = (" / ".join(plan) for plan in plans)
+    assert "SEARCH p USING INTEGER PRIMARY KEY" in edited
+    assert "SEARCH p USING INDEX piece_published (state=?)" in withdrawn
