@@ -87,6 +87,10 @@ UPSERT = f"{PLAIN} on conflict(platform, key) do update set value=memo.value || 
     [
         (PLAIN, [("test", "e", "1"), ("test", "f", "2")]),
         (f"{PLAIN} on conflict do nothing", [("test", "a", "1"), ("test", "f", "2"), ("test", "f", "3")]),
+        (
+            f"{PLAIN} on conflict(platform, key) do nothing",
+            [("test", "a", "1"), ("test", "f", "2"), ("test", "f", "3")],
+        ),
         (UPSERT, [("test", "a", "1"), ("test", "b", "2"), ("test", "new", "3")]),
         (UPSERT, [("test", "a", "1"), ("test", "a", "2"), ("test", "new", "3"), ("test", "new", "4")]),
         ("update memo set value=? where key=?", [("1", "a"), ("2", "b"), ("3", "nobody")]),
