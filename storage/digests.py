@@ -20,6 +20,8 @@ SPOKEN = 1000
 """Comments that are read for a digest."""
 STANDING = 200
 """Of these, answered ones: more never stand out."""
+FAR = 10_000
+"""Answered comments that are looked at for somebody who may see few of them."""
 
 
 async def pieces_between(
@@ -184,7 +186,10 @@ async def spoken(
 async def most_answered(
     db: Reader, pieces: Sequence[int], start: datetime, end: datetime, audience: Audience, limit: int
 ) -> list[int]:
-    """The comments on the pieces in the window that most people answered, of those that may be seen."""
+    """The comments on the pieces in the window that most people answered, of those that may be seen.
+
+    Others, of another place or time, may stand before them: then more are looked at, up to `FAR`.
+    """
     shown, seen = _shown(start, end, audience)
     most = 4 * limit
     while True:
@@ -200,9 +205,9 @@ async def most_answered(
                 where {shown} order by s.n desc, c.at desc, c.id desc limit ?""",
             answered, *seen, limit,
         )  # fmt: skip
-        if len(found) == limit or len(rows) < most:
+        if len(found) == limit or len(rows) < most or most >= FAR:
             return [row["id"] for row in found]
-        most *= 8  # too many of them are of another place or time
+        most = min(8 * most, FAR)
 
 
 def _shown(start: datetime, end: datetime, audience: Audience) -> tuple[str, tuple[object, ...]]:

@@ -244,6 +244,8 @@ async def test_who_was_answered_most_stands_out_behind_many_that_may_not_be_seen
         best = max((one for one in publication.shown(*asked)), key=lambda one: one.n)
         assert best.place != 1
         assert [one.comment for one in await digests.spoken(db, *asked, 1)] == [best.id]
+        monkeypatch.setattr(digests, "FAR", 4)  # all of them are the loud ones
+        assert await digests.most_answered(db, *asked, 1) == []
 
 
 # Hours at both ends, whole days between, in every position that the ends may have.
