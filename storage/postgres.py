@@ -66,6 +66,7 @@ WRITING = ASKED | {
 }
 CONNECT = 10.0  # seconds until a server that does not answer is given up
 STATEMENT = 120.0  # the same while it works on a statement; waiting for a turn is one
+WHOLE = 7200.0  # the same for one without values, which is about a whole table: a migration's
 IDLE = "30s"  # after which the server ends a transaction of a process that stands still: others wait for its turn
 AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError,
         asyncpg.InternalClientError)  # fmt: skip
@@ -151,7 +152,7 @@ class _PgTx:
 
     async def run(self, sql: str, *args: Any) -> int:
         text, groups = told(sql)
-        status: str = await self._connection.execute(text, *grouped(args, groups))
+        status: str = await self._connection.execute(text, *grouped(args, groups), timeout=None if args else WHOLE)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 

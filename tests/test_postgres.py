@@ -390,6 +390,17 @@ async def test_whatever_asyncpg_says_of_a_connection_that_ends_it_is_the_server_
     assert await db.read("select 1")
 
 
+async def test_a_migration_of_a_big_table_may_take_longer_than_other_statements(
+    another: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "STATEMENT", 0.3)
+    slow = await another()
+    await slow.write(lambda tx: tx.run("do $$ begin perform pg_sleep(0.8); end $$"))
+    with pytest.raises((TimeoutError, StorageError)):
+        await slow.write(lambda tx: tx.run("select pg_sleep(?)", 0.8))
+    assert await slow.write(adding("later")) == 1
+
+
 async def test_sessions_that_the_server_ends_are_made_anew(db: PgDb, address: str) -> None:
     await db.write(adding("before"))
     await pg.execute(
