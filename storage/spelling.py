@@ -69,7 +69,7 @@ _VALUE = re.compile(r"\?(\d*)")
 _COLUMNS = r"\s*\(([\w,\s]+)\)"
 _INSERT = re.compile(
     rf"(?P<into>insert into \w+{_COLUMNS})\s*values\s*\((?:\?[,\s]*)+\)"
-    rf"(?P<rest>\s*|\s*on conflict\s*(?:\([\w,\s]+\))?\s*do nothing|\s*on conflict{_COLUMNS}\s*do update\s.*)",
+    rf"(?P<rest>\s*|\s*on conflict\s*(?:\([\w,\s]+\))?\s*do nothing|\s*on conflict{_COLUMNS}\s*do update\s[^?]*)",
     re.DOTALL,
 )
 _TERM = r"(?:\w+=\?\d*|\w+ is (?:not )?null)"

@@ -93,6 +93,10 @@ UPSERT = f"{PLAIN} on conflict(platform, key) do update set value=memo.value || 
         ),
         (UPSERT, [("test", "a", "1"), ("test", "b", "2"), ("test", "new", "3")]),
         (UPSERT, [("test", "a", "1"), ("test", "a", "2"), ("test", "new", "3"), ("test", "new", "4")]),
+        (
+            f"{PLAIN} on conflict(platform, key) do update set value=?",
+            [("test", "a", "1", "2"), ("test", "b", "3", "4"), ("test", "new", "5", "6")],
+        ),
         ("update memo set value=? where key=?", [("1", "a"), ("2", "b"), ("3", "nobody")]),
         ("update memo set value=value || ? where key=?", [("1", "a"), ("2", "a"), ("3", "b")]),
         ("update memo set value=?2 where key=?1 and platform is not null", [("a", "1"), ("b", "2")]),
