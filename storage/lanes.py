@@ -42,6 +42,7 @@ async def claim(
         )  # fmt: skip
         if not rows:
             return []
+        rows.sort(key=lambda row: (row["due_at"], row["id"]))  # RETURNING promises no order
         heads = await tx.read(
             f"""select o.* from {tx.dialect.numbers} as lane join posting o on o.id=coalesce(
                   (select id from posting where place_id=lane.value and due_at <= ? and doubted_at is not null

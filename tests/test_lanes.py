@@ -59,6 +59,15 @@ async def test_the_most_overdue_place_comes_first(db: Db, clock: SetClock) -> No
     assert told(await claim(db, clock, limit=1)) == [("later", 1)]
 
 
+async def test_many_lanes_come_in_the_order_in_which_they_are_due(db: Db, clock: SetClock) -> None:
+    after = [n * 7 % 30 for n in range(30)]
+    for n, seconds in enumerate(after):
+        await due(db, clock, await add_place(db, clock, f"c{n}"), 1, after=seconds)
+    clock.move(seconds=40)
+    claimed = [place.channel for place, _ in await claim(db, clock)]
+    assert claimed == [f"c{after.index(seconds)}" for seconds in range(30)]
+
+
 async def test_what_is_in_doubt_comes_before_what_is_due_longer(db: Db, clock: SetClock) -> None:
     place = await add_place(db, clock)
     await due(db, clock, place, 1, 2, 3)
