@@ -77,16 +77,18 @@ that ends while a statement is begun on it.)"""
 # --- many rows at once ---
 
 
-async def _run_many(connection: Any, sql: str, rows: Sequence[Args]) -> None:
+async def _run_many(connection: Any, sql: str, rows: Iterable[Args]) -> None:
     """A statement for many rows: as one, with the values of each column as an array, where that comes to the same."""
-    rows = [*map(clean, rows)]
-    together = None if len(rows) == 1 else at_once(sql)
-    if together is None or together.twice(rows):
-        await connection.executemany(told(sql)[0], rows)
+    some = [*map(clean, rows)]
+    if not some:
+        return
+    together = None if len(some) == 1 else at_once(sql)
+    if together is None or together.twice(some):
+        await connection.executemany(told(sql)[0], some)
         return
     types = await _types(connection, told(sql)[0])
     arrays = ", ".join(f"${number}::{name}[]" for number, name in enumerate(types, 1))
-    await connection.execute(together.text.replace(ARRAYS, arrays), *map(list, zip(*rows, strict=True)))
+    await connection.execute(together.text.replace(ARRAYS, arrays), *map(list, zip(*some, strict=True)))
 
 
 _known: dict[str, tuple[str, ...]] = {}
@@ -157,9 +159,7 @@ class _PgTx:
         return int(count) if count.isdigit() else 0
 
     async def many(self, sql: str, rows: Iterable[Args]) -> None:
-        some = [*rows]
-        if some:
-            await _run_many(self._connection, sql, some)
+        await _run_many(self._connection, sql, rows)
 
     async def read(self, sql: str, *args: Any) -> list[Row]:
         text, groups = told(sql)
