@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core.responses import Counts
-from core.times import HOUR, micros
+from core.times import micros
+from storage import counts
 from storage.audience import Audience
 from storage.db import Reader
 
@@ -46,7 +47,8 @@ async def by_week(db: Reader, weeks: Sequence[datetime], audience: Audience) -> 
             pieces[row["topic_id"], week].add(row["id"])
     clause, shown_to = audience.clause()
     responses = _RESPONSES.format(clause=clause)
-    given = (first, end, first // HOUR, -(-end // HOUR), first, end, *shown_to)
+    hours = (counts.first_hour(weeks[0]), counts.hour_after(weeks[-1]))
+    given = (first, end, *hours, first, end, *shown_to)
     week_of = "case " + " ".join(f"when r.at < ? then {number}" for number in range(len(bounds) - 1)) + " end"
     responded: dict[tuple[int | None, int], tuple[int, int]] = {}
     for topic, join in (("null", ""), ("pt.topic_id", "join piece_topic pt on pt.piece_id=r.piece_id")):
